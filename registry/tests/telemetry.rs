@@ -1,0 +1,297 @@
+//! Section 9: counts, handlers, and the `metrics` facade.
+
+mod support;
+
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use registry::{NamespaceClass, Operation, Overflow, Process, ServiceRegistry, TelemetryEvent};
+use support::registries;
+
+/// Notes every event that a registry tells.
+fn noting(registry: &ServiceRegistry) -> (Arc<Mutex<Vec<String>>>, registry::HandlerId) {
+    let notes = Arc::new(Mutex::new(Vec::new()));
+    let noting = Arc::clone(&notes);
+    let handler = registry.processes().attach(move |event: &TelemetryEvent<'_>| {
+        let TelemetryEvent { operation, namespace, service, result, .. } = event;
+        noting.lock().unwrap().push(format!("{} {namespace}/{service} {result}", operation.as_str()));
+    });
+    (notes, handler)
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_2_handlers_are_told_of_each_operation_until_they_are_detached() {
+    for registry in registries() {
+        let production = registry.namespace("production").unwrap();
+        let (notes, handler) = noting(&registry);
+        let guard = production.register("key", 1_u32).unwrap();
+        drop(production.register("key", 2_u32).unwrap_err());
+        assert!(production.lookup::<u32>("key").is_ok());
+        assert!(production.lookup::<String>("key").is_err());
+        assert!(production.whereis("absent").is_none());
+        drop(guard);
+        let process = Process::new();
+        production.register_for(&process.reference(), "owned", 1).unwrap();
+        drop(process);
+        assert!(production.wait_for::<u32>("key", Duration::from_secs(1)).await.is_err());
+        assert!(registry.processes().detach(handler));
+        assert!(!registry.processes().detach(handler));
+        assert!(production.lookup::<u32>("key").is_err());
+        assert_eq!(
+            *notes.lock().unwrap(),
+            [
+                "register production/key registered",
+                "register production/key taken",
+                "lookup production/key found",
+                "lookup production/key type_mismatch",
+                "lookup production/absent not_found",
+                "unregister production/key unregistered",
+                "register production/owned registered",
+                "unregister production/owned unregistered",
+                "wait production/key timeout",
+            ]
+        );
+    }
+}
+
+#[test]
+fn s9_2_handlers_are_told_of_groups_and_topics() {
+    for registry in registries() {
+        let production = registry.namespace("production").unwrap();
+        let (notes, _handler) = noting(&registry);
+        let _member = production.join_guard("group", 1_u32).unwrap();
+        assert!(production.join_guard("group", "text").is_err());
+        let visit = |_: &registry::Member<u32>| {};
+        production.dispatch("group", visit).unwrap();
+        production.dispatch("nobody", visit).unwrap();
+        production.dispatch("group", |_: &registry::Member<u32>| panic!("callback")).unwrap();
+        assert!(production.dispatch("group", |_: &registry::Member<String>| {}).is_err());
+        let topics = production.pubsub::<u32>();
+        let _subscription = topics.subscribe("room:*", 1, Overflow::DropOldest).unwrap();
+        topics.try_publish("room:7", 1).unwrap();
+        assert!(topics.try_publish("room:*", 1).is_err());
+        assert_eq!(
+            *notes.lock().unwrap(),
+            [
+                "join production/group joined",
+                "join production/group type_mismatch",
+                "dispatch production/group visited",
+                "dispatch production/nobody empty",
+                "dispatch production/group panicked",
+                "dispatch production/group type_mismatch",
+                "join production/room:* joined",
+                "publish production/room:7 published",
+                "publish production/room:* invalid_name",
+            ]
+        );
+    }
+}
+
+#[test]
+fn s9_2_a_handler_that_panics_is_detached_and_the_operation_goes_on() {
+    for registry in registries() {
+        let production = registry.namespace("production").unwrap();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counting = Arc::clone(&calls);
+        let bad = registry.processes().attach(move |_| {
+            counting.fetch_add(1, SeqCst);
+            panic!("handler");
+        });
+        let (notes, _good) = noting(&registry);
+        let _guard = production.register("key", 1_u32).unwrap();
+        assert_eq!(production.lookup::<u32>("key").unwrap(), 1);
+        assert_eq!(calls.load(SeqCst), 1);
+        assert!(!registry.processes().detach(bad));
+        assert_eq!(notes.lock().unwrap().len(), 2, "the others are told all the same");
+    }
+}
+
+#[test]
+fn s9_2_a_handler_may_use_the_registry_and_detach_itself() {
+    for registry in registries() {
+        let production = registry.namespace("production").unwrap();
+        let (inside, this) = (production.clone(), Arc::new(Mutex::new(None)));
+        let (registry_inside, id) = (registry.clone(), Arc::clone(&this));
+        let handler = registry.processes().attach(move |event| {
+            assert_eq!(event.class, NamespaceClass::Production);
+            assert!(event.operation != Operation::Lookup || event.took.is_some());
+            drop(inside.register("from the handler", 1));
+            if let Some(id) = id.lock().unwrap().take() {
+                assert!(registry_inside.processes().detach(id));
+            }
+        });
+        *this.lock().unwrap() = Some(handler);
+        assert!(production.lookup::<u32>("absent").is_err());
+        assert!(!registry.processes().detach(handler), "it has detached itself");
+    }
+}
+
+#[test]
+fn s9_4_stats_equal_what_is_registered() {
+    for registry in registries() {
+        let (production, other) = (registry.namespace("production").unwrap(), registry.namespace("other").unwrap());
+        let test = registry.test_namespace();
+        let held: Vec<_> = (0..30)
+            .map(|n| match n % 3 {
+                0 => production.register(format!("name-{n}"), n),
+                1 => other.register(format!("name-{n}"), n),
+                _ => test.register(format!("name-{n}"), n),
+            })
+            .collect::<Result<_, _>>()
+            .unwrap();
+        let _watch = production.watch();
+        let stats = registry.stats();
+        assert_eq!((stats.total_services, stats.production_services), (30, 10));
+        assert_eq!((stats.namespaces, stats.test_namespaces), (2, 1));
+        assert_eq!(stats.occupancy.len(), stats.partitions);
+        assert_eq!(stats.occupancy.iter().sum::<usize>(), 30);
+        let by_class = registry.processes().count_by_class();
+        assert!(by_class.iter().all(|&(_, count)| count == 10), "{by_class:?}");
+        drop(held);
+        assert_eq!(registry.stats().total_services, 0);
+    }
+}
+
+#[test]
+fn s9_5_memory_follows_what_is_there() {
+    for registry in registries() {
+        let production = registry.namespace("production").unwrap();
+        let empty = registry.stats().memory_bytes;
+        assert!(empty < 32 * 1024, "{empty}");
+        let watches = [production.watch(), production.watch()];
+        assert_eq!(registry.stats().watchers, 2);
+        drop(watches);
+        assert_eq!(registry.stats().watchers, 0);
+
+        let held: Vec<_> =
+            (0..10_000_u64).map(|n| production.register(format!("service-name-{n:06}x"), n).unwrap()).collect();
+        let full = registry.stats().memory_bytes;
+        let each = (full - empty) / held.len();
+        assert!((80..250).contains(&each), "{each} bytes for each of the names");
+        // A long name is on the heap, and a large value is large.
+        let long = production.register("x".repeat(255), [0_u8; 1000]).unwrap();
+        let more = registry.stats().memory_bytes - full;
+        assert!((1_255..1_500).contains(&more), "{more}");
+        drop(long);
+        drop(held);
+        let left = registry.stats();
+        assert_eq!(left.total_services, 0);
+        assert!(left.memory_bytes < full);
+    }
+}
+
+#[cfg(feature = "metrics")]
+mod published {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    /// The value of one series.
+    fn series(text: &str, series: &str) -> Option<f64> {
+        text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+    }
+
+    #[test]
+    fn s9_1_counts_are_exact_over_threads_that_have_ended() {
+        for registry in registries() {
+            let recorder = PrometheusBuilder::new().build_recorder();
+            let handle = recorder.handle();
+            let production = registry.namespace("production").unwrap();
+            let _guard = production.register("key", 1_u32).unwrap();
+            std::thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| {
+                        for _ in 0..1_000 {
+                            assert!(production.lookup::<u32>("key").is_ok());
+                            assert!(production.whereis("absent").is_none());
+                        }
+                    });
+                }
+            });
+            metrics::with_local_recorder(&recorder, || {
+                registry.describe_metrics();
+                registry.publish_metrics();
+            });
+            let text = handle.render();
+            let lookups = |result: &str| {
+                series(&text, &format!("registry_lookups_total{{class=\"production\",result=\"{result}\"}}"))
+            };
+            assert_eq!((lookups("found"), lookups("not_found")), (Some(8_000.0), Some(8_000.0)), "{text}");
+            assert_eq!(series(&text, "registry_services{class=\"production\"}"), Some(1.0));
+            let partitions = (0..registry.stats().partitions)
+                .map(|n| series(&text, &format!("registry_partition_services{{partition=\"{n}\"}}")).unwrap());
+            assert!((partitions.sum::<f64>() - 1.0).abs() < 0.1);
+            assert!(series(&text, "registry_memory_bytes").unwrap() > 0.0);
+            let timed = series(&text, "registry_lookup_duration_seconds_count").unwrap();
+            assert!(timed > 0.0 && timed <= 64.0 * 9.0, "{timed}");
+            let metrics = text.lines().filter(|line| line.starts_with("# TYPE")).count();
+            let helped = text.lines().filter(|line| line.starts_with("# HELP")).count();
+            assert_eq!(metrics, helped, "help on every metric");
+        }
+    }
+
+    #[test]
+    fn s9_1_dispatches_and_messages_are_counted() {
+        for registry in registries() {
+            let recorder = PrometheusBuilder::new().build_recorder();
+            let handle = recorder.handle();
+            let production = registry.namespace("production").unwrap();
+            let _member = production.join_guard("group", 1_u32).unwrap();
+            for _ in 0..3 {
+                production.dispatch("group", |_: &registry::Member<u32>| {}).unwrap();
+            }
+            let topics = production.pubsub::<u32>();
+            let _subscriptions: Vec<_> = [
+                Overflow::DropOldest,
+                Overflow::DropOldest,
+                Overflow::Disconnect,
+                Overflow::BackPressure(Duration::from_secs(1)),
+            ]
+            .map(|overflow| topics.subscribe("topic", 2, overflow).unwrap())
+            .into();
+            for message in 0..5 {
+                topics.try_publish("topic", message).unwrap();
+            }
+            metrics::with_local_recorder(&recorder, || registry.publish_metrics());
+            let text = handle.render();
+            let of = |metric: &str, result: &str| {
+                series(&text, &format!("registry_{metric}_total{{class=\"production\",result=\"{result}\"}}")).unwrap()
+            };
+            assert_eq!(
+                (of("joins", "joined"), of("dispatches", "visited"), of("publishes", "published")),
+                (5.0, 3.0, 5.0)
+            );
+            let messages = ["delivered", "dropped", "disconnected", "timed_out"].map(|result| of("messages", result));
+            assert_eq!(messages, [14.0, 6.0, 1.0, 3.0], "{text}");
+            assert_eq!(series(&text, "registry_memberships{class=\"production\"}"), Some(4.0));
+        }
+    }
+
+    #[test]
+    fn s9_3_a_million_test_namespaces_leave_a_constant_number_of_series() {
+        for (registry, namespaces) in registries().into_iter().zip([1_000, 1_000_000]) {
+            let recorder = PrometheusBuilder::new().build_recorder();
+            let handle = recorder.handle();
+            let publish = || {
+                metrics::with_local_recorder(&recorder, || registry.publish_metrics());
+                handle.render().lines().filter(|line| !line.starts_with('#')).count()
+            };
+            let before = publish();
+            for n in 0..namespaces {
+                let ns = registry.test_namespace();
+                let _guard = ns.register("key", n).unwrap();
+                assert!(ns.lookup::<i32>("key").is_ok());
+            }
+            let after = publish();
+            assert!(after <= before + 8, "{before} series, then {after}");
+            let text = handle.render();
+            assert_eq!(series(&text, "registry_services{class=\"test\"}"), Some(0.0));
+            assert_eq!(
+                series(&text, "registry_lookups_total{class=\"test\",result=\"found\"}"),
+                Some(f64::from(namespaces))
+            );
+        }
+    }
+}
