@@ -1,0 +1,57 @@
+//! What a child is made of, behind its spec.
+
+use std::sync::Arc;
+
+use tokio::task::AbortHandle;
+
+use super::core::{Core, Seat};
+use super::id::ChildId;
+use super::life::Birth;
+use super::name::Published;
+use super::spec::ChildKind;
+use crate::error::{StartError, StartFailure};
+use crate::rules::Restart;
+
+/// What a body has to know of its spec when it is put together.
+pub(crate) struct Settings {
+    pub(crate) id: ChildId,
+    pub(crate) restart: Restart,
+    pub(crate) mailbox: usize,
+    pub(crate) keep_mail: bool,
+}
+
+/// A kind of child with its factory, before the spec is complete.
+pub(crate) trait Body<H>: Send {
+    /// The handle to the child. What it is made from is fixed from now on.
+    fn handle(&mut self, settings: &Settings) -> H;
+
+    fn assemble(self: Box<Self>, settings: &Settings, name: Option<Box<dyn Published>>) -> Arc<dyn Starter>;
+}
+
+/// Makes incarnations of one child. Dropping it is the end of the spec: the mailbox is closed, the name free.
+pub(crate) trait Starter: Send + Sync {
+    fn seat(&self) -> Arc<dyn Seat>;
+
+    fn core(&self) -> &Core;
+
+    fn kind(&self) -> ChildKind;
+
+    /// Starts an incarnation. The last one is known dead. Returns how to abort it, if it can be.
+    fn start(self: Arc<Self>, birth: Birth) -> Result<Option<AbortHandle>, StartFailure>;
+
+    /// Looks for mistakes in what it would start, before anything is.
+    fn check(&self) -> Result<(), StartError> {
+        Ok(())
+    }
+
+    /// Frees the names, because the supervisor has ended. Another start reserves them again.
+    fn release(&self);
+
+    /// Whether something below it could not be killed, and is still there for all that is known.
+    fn has_abandoned(&self) -> bool {
+        false
+    }
+
+    /// The child is down and stays: what is below it lets go of its names.
+    fn rested(&self) {}
+}

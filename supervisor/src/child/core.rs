@@ -1,0 +1,330 @@
+//! The state of a child that its supervisor, its incarnations and its callers share.
+//!
+//! # Invariants
+//!
+//! 1. Only the supervisor calls `begin`, `ask` and `intend`, in the order of its loop; only the end of an incarnation calls
+//!    `end`. The two never overlap, because the supervisor calls `begin` after it has heard of the end.
+//! 2. `phase` is left for a dead one before anything else is told, so whoever has seen an exit finds no running child.
+//! 3. No lock is held while wakers run, values drop, or user code is called.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
+use std::task::Waker;
+
+use parking_lot::Mutex;
+use registry::{ExitReason, Process, ProcessRef};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::id::ChildId;
+use super::scope::Scope;
+use super::spec::Spec;
+use crate::metrics;
+use crate::rules::Restart;
+
+/// Whatever a child's supervisor and its references share: a [`Core`], and for servers the mailbox.
+pub(crate) trait Seat: Any + Send + Sync {
+    fn core(&self) -> &Core;
+    /// An incarnation has ended: nobody will handle the mail that it leaves.
+    fn vacate(&self) {}
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// Never started, or stopped and not to be started by itself.
+    Down = 0,
+    Starting = 1,
+    Running = 2,
+    /// Down, and another incarnation follows.
+    Restarting = 3,
+    /// The spec is gone.
+    Ended = 4,
+}
+
+/// Why the supervisor aborts an incarnation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Intent {
+    None = 0,
+    Kill = 1,
+    TimedOut = 2,
+}
+
+pub(crate) struct Core {
+    phase: AtomicU8,
+    intent: AtomicU8,
+    asked: AtomicBool,
+    returns: AtomicBool,
+    gone: AtomicBool,
+    restart: Restart,
+    /// Callers that wait to hear why their reply was dropped.
+    pub(crate) curious: AtomicU32,
+    incarnation: AtomicU32,
+    ended: AtomicU32,
+    /// Twice the number of handled messages; odd while one is handled.
+    pub(crate) progress: AtomicU64,
+    /// The task of the incarnation, to tell a call to oneself.
+    pub(crate) task: AtomicU64,
+    /// The place in a dynamic supervisor.
+    pub(crate) place: AtomicU64,
+    pub(crate) changed: Notify,
+    id: ChildId,
+    cold: Mutex<Cold>,
+}
+
+/// What is touched when an incarnation begins and ends only.
+#[derive(Default)]
+struct Cold {
+    waker: Option<Waker>,
+    token: Option<CancellationToken>,
+    scope: Option<Arc<Scope>>,
+    /// The incarnation's main task has ended: its scope takes no more tasks.
+    scope_closed: bool,
+    process: Option<Process>,
+    /// What lasts as long as this incarnation does.
+    host: Option<Box<Host>>,
+    last: Option<ExitReason>,
+}
+
+/// What is dropped when an incarnation has ended that nobody supervises: its spec, and the scope of its aborted supervisor.
+#[expect(dead_code, reason = "held, and dropped in this order: the names first")]
+pub(crate) struct Host {
+    pub(crate) spec: Spec,
+    pub(crate) scope: Option<Arc<Scope>>,
+}
+
+impl Core {
+    pub(crate) fn new(id: ChildId, restart: Restart) -> Self {
+        Self {
+            phase: AtomicU8::new(Phase::Down as u8),
+            intent: AtomicU8::new(Intent::None as u8),
+            asked: AtomicBool::new(false),
+            returns: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
+            restart,
+            curious: AtomicU32::new(0),
+            incarnation: AtomicU32::new(0),
+            ended: AtomicU32::new(0),
+            progress: AtomicU64::new(0),
+            task: AtomicU64::new(0),
+            place: AtomicU64::new(0),
+            changed: Notify::new(),
+            id,
+            cold: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> &ChildId {
+        &self.id
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Acquire) {
+            1 => Phase::Starting,
+            2 => Phase::Running,
+            3 => Phase::Restarting,
+            4 => Phase::Ended,
+            _ => Phase::Down,
+        }
+    }
+
+    /// Which incarnation is alive, or was the last to be; 0 before the first.
+    pub(crate) fn incarnation(&self) -> u32 {
+        self.incarnation.load(Acquire)
+    }
+
+    pub(crate) fn has_ended(&self, incarnation: u32) -> bool {
+        self.ended.load(Acquire) >= incarnation
+    }
+
+    pub(crate) fn last_exit(&self) -> Option<ExitReason> {
+        self.cold.lock().last.clone()
+    }
+
+    /// Prepares for another incarnation. The last one is known dead.
+    pub(crate) fn begin(&self) {
+        let stale = {
+            let mut cold = self.cold.lock();
+            cold.scope_closed = false;
+            self.incarnation.fetch_add(1, AcqRel);
+            (cold.token.take(), cold.waker.take())
+        };
+        drop(stale);
+        self.intent.store(Intent::None as u8, Relaxed);
+        self.asked.store(false, Relaxed);
+        self.returns.store(false, Relaxed);
+        self.phase.store(Phase::Starting as u8, Release);
+        metrics::begun();
+    }
+
+    /// The init of the incarnation has been acknowledged.
+    pub(crate) fn ready(&self) {
+        self.phase.store(Phase::Running as u8, SeqCst);
+        metrics::ready();
+        self.changed.notify_waiters();
+    }
+
+    /// Asks the incarnation to stop; `returns` when another one will follow.
+    pub(crate) fn ask(&self, returns: bool) {
+        self.returns.store(returns, Release);
+        self.asked.store(true, SeqCst);
+        let (waker, token) = {
+            let mut cold = self.cold.lock();
+            (cold.waker.take(), cold.token.clone())
+        };
+        if let Some(token) = token {
+            token.cancel();
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked.load(SeqCst)
+    }
+
+    /// Says why the incarnation is about to be aborted, before it is.
+    pub(crate) fn intend(&self, intent: Intent) {
+        self.intent.store(intent as u8, Release);
+    }
+
+    pub(crate) fn expect_return(&self, returns: bool) {
+        self.returns.store(returns, Release);
+    }
+
+    /// Leaves a waker for [`ask`](Self::ask). The caller looks at [`is_asked`](Self::is_asked) afterwards.
+    pub(crate) fn wake_when_asked(&self, waker: &Waker) {
+        let waker = waker.clone();
+        let previous = self.cold.lock().waker.replace(waker);
+        drop(previous);
+    }
+
+    /// Cancelled when the incarnation is asked to stop, and when it has ended.
+    pub(crate) fn token(&self) -> CancellationToken {
+        let token = self.cold.lock().token.get_or_insert_with(CancellationToken::new).clone();
+        if self.is_asked() {
+            token.cancel();
+        }
+        token
+    }
+
+    /// The process of this incarnation, made when it is first asked for. Of one that has ended, a process that has too.
+    pub(crate) fn process(&self, incarnation: u32) -> ProcessRef {
+        let mut cold = self.cold.lock();
+        if self.incarnation() == incarnation && !self.has_ended(incarnation) {
+            return cold.process.get_or_insert_with(Process::new).reference();
+        }
+        drop(cold);
+        let process = Process::new();
+        let reference = process.reference();
+        process.end(ExitReason::Killed);
+        reference
+    }
+
+    pub(crate) fn known_process(&self) -> Option<ProcessRef> {
+        self.cold.lock().process.as_ref().map(Process::reference)
+    }
+
+    /// The scope of this incarnation, unless its main task has ended.
+    pub(crate) fn scope(&self, incarnation: u32) -> Option<Arc<Scope>> {
+        let mut cold = self.cold.lock();
+        if cold.scope_closed || self.incarnation() != incarnation {
+            return None;
+        }
+        Some(Arc::clone(cold.scope.get_or_insert_with(|| Arc::new(Scope::new(self.id.clone())))))
+    }
+
+    /// The scope, if it was ever used. There is no other for this incarnation.
+    pub(crate) fn close_scope(&self) -> Option<Arc<Scope>> {
+        let mut cold = self.cold.lock();
+        cold.scope_closed = true;
+        cold.scope.take()
+    }
+
+    /// Keeps this until the incarnation has ended.
+    pub(crate) fn host(&self, host: Host) {
+        let mut cold = self.cold.lock();
+        if self.has_ended(self.incarnation()) {
+            drop(cold);
+            drop(host);
+        } else {
+            cold.host = Some(Box::new(host));
+        }
+    }
+
+    /// Whether somebody means to end the incarnation.
+    pub(crate) fn is_being_stopped(&self) -> bool {
+        self.is_asked() || self.intent.load(Acquire) != Intent::None as u8
+    }
+
+    /// The incarnation has given its last sign of life for this reason, or `None` if it was cut off. Returns the reason as it
+    /// is recorded.
+    pub(crate) fn end(&self, own: Option<ExitReason>, seat: &dyn Seat) -> ExitReason {
+        let reason = own.unwrap_or_else(|| match self.intent.load(Acquire) {
+            2 => ExitReason::Timeout,
+            _ => ExitReason::Killed,
+        });
+        let incarnation = self.incarnation();
+        if self.has_ended(incarnation) {
+            // Counted out as abandoned before.
+            seat.vacate();
+            return reason;
+        }
+        let returns = self.returns.load(Acquire) || (!self.is_being_stopped() && self.restart.after(&reason));
+        metrics::ended(self.phase() == Phase::Running);
+        self.settle(if returns { Phase::Restarting } else { Phase::Down });
+        self.conclude(incarnation, reason.clone(), || seat.vacate());
+        reason
+    }
+
+    /// The incarnation does not even end when aborted, and is counted out.
+    pub(crate) fn abandon(&self) {
+        metrics::ended(self.phase() == Phase::Running);
+        self.settle(Phase::Down);
+        self.conclude(self.incarnation(), ExitReason::Abandoned, || {});
+    }
+
+    /// The spec is gone: there will be no other incarnation.
+    pub(crate) fn close(&self) {
+        self.gone.store(true, SeqCst);
+        self.phase.store(Phase::Ended as u8, SeqCst);
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(SeqCst)
+    }
+
+    /// No restart follows after all, or one does.
+    pub(crate) fn settle(&self, phase: Phase) {
+        self.phase.store(phase as u8, SeqCst);
+        if self.is_gone() {
+            self.phase.store(Phase::Ended as u8, SeqCst);
+        }
+    }
+
+    fn conclude(&self, incarnation: u32, reason: ExitReason, vacate: impl FnOnce()) {
+        self.task.store(0, Release);
+        let (token, process, host) = {
+            let mut cold = self.cold.lock();
+            cold.last = Some(reason.clone());
+            self.ended.store(incarnation, Release);
+            (cold.token.take(), cold.process.take(), cold.host.take())
+        };
+        // A handler that was cut short leaves it odd.
+        self.progress.store((self.progress.load(Acquire) + 1) & !1, Release);
+        vacate();
+        if let Some(token) = token {
+            token.cancel();
+        }
+        if let Some(process) = process {
+            process.end(reason);
+        }
+        self.changed.notify_waiters();
+        drop(host);
+    }
+}

@@ -1,0 +1,115 @@
+//! A child of any kind, seen from outside.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use registry::{ExitReason, ProcessRef};
+
+use super::core::{Core, Phase, Seat};
+use super::id::ChildId;
+
+/// A reference to a child, whatever its kind. Cheap to clone, and stable over restarts.
+#[derive(Clone)]
+pub struct ChildRef(Arc<dyn Seat>);
+
+impl ChildRef {
+    pub(crate) fn new(seat: Arc<dyn Seat>) -> Self {
+        Self(seat)
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        self.0.core()
+    }
+
+    pub(crate) fn downcast<T: Seat>(&self) -> Option<Arc<T>> {
+        let any: Arc<dyn Any + Send + Sync> = Arc::clone(&self.0) as _;
+        any.downcast().ok()
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &ChildId {
+        self.core().id()
+    }
+
+    /// Whether an incarnation is up: its init has been acknowledged and it has not ended.
+    pub fn is_running(&self) -> bool {
+        self.core().phase() == Phase::Running
+    }
+
+    /// Which incarnation is alive, or was the last to be, counted from 1; 0 before the first.
+    pub fn incarnation(&self) -> u32 {
+        self.core().incarnation()
+    }
+
+    /// Why the last incarnation that ended did.
+    pub fn last_exit(&self) -> Option<ExitReason> {
+        self.core().last_exit()
+    }
+
+    /// The process of the present incarnation; `None` when there is none, or it has never needed one.
+    pub fn process(&self) -> Option<ProcessRef> {
+        self.core().known_process()
+    }
+
+    /// Waits until incarnation number `incarnation` has ended. Its name is then free or reserved for the next one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when it is dropped; calling it again is the same.
+    pub async fn ended(&self, incarnation: u32) {
+        self.core().until(|core| core.has_ended(incarnation)).await;
+    }
+
+    /// Waits until it is running. `false` when it will never be, because its spec is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when it is dropped; calling it again is the same.
+    pub async fn running(&self) -> bool {
+        self.core().until(|core| matches!(core.phase(), Phase::Running | Phase::Ended)).await;
+        self.is_running()
+    }
+
+    /// Waits until its spec is gone and no incarnation is left. Returns why the last one ended; `None` when there was none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when it is dropped; calling it again is the same.
+    pub async fn gone(&self) -> Option<ExitReason> {
+        self.core().until(|core| core.phase() == Phase::Ended && core.has_ended(core.incarnation())).await;
+        self.last_exit()
+    }
+}
+
+impl Core {
+    /// Waits until this is so. The condition is looked at again after each change of phase.
+    pub(crate) async fn until(&self, mut holds: impl FnMut(&Self) -> bool) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if holds(self) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl PartialEq for ChildRef {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::as_ptr(&self.0).cast::<()>() == Arc::as_ptr(&other.0).cast::<()>()
+    }
+}
+
+impl Eq for ChildRef {}
+
+impl fmt::Debug for ChildRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChildRef")
+            .field("id", self.id())
+            .field("phase", &self.core().phase())
+            .field("incarnation", &self.incarnation())
+            .finish()
+    }
+}

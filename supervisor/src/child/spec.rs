@@ -1,0 +1,229 @@
+//! What a supervisor has to know of a child.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use registry::{IntoExitReason, Namespace, ServiceKey};
+
+use super::blocking::{BlockingBody, BlockingContext};
+use super::body::{Body, Settings, Starter};
+use super::context::TaskContext;
+use super::id::ChildId;
+use super::name::{Name, Naming};
+use super::reference::ChildRef;
+use super::task::TaskBody;
+use crate::rules::{Restart, Shutdown};
+use crate::server::{Server, ServerBody, ServerRef};
+use crate::supervisor::Subtree;
+
+/// What kind of child it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ChildKind {
+    /// A [`Server`].
+    Server,
+    /// A future that runs as a task.
+    Task,
+    /// A function that runs on a thread of its own.
+    Blocking,
+    /// A [`Supervisor`](crate::Supervisor) or a [`DynamicSupervisor`](crate::DynamicSupervisor).
+    Supervisor,
+}
+
+impl ChildKind {
+    /// Whether it counts as a supervisor; everything else is a worker.
+    pub const fn is_supervisor(self) -> bool {
+        matches!(self, Self::Supervisor)
+    }
+}
+
+/// How a child is started, restarted and stopped. `H` is the handle to it.
+///
+/// | option | default |
+/// |---|---|
+/// | [`id`](Self::id) | the name of the server's type; tasks are given one |
+/// | [`restart`](Self::restart) | [`Restart::Permanent`] |
+/// | [`shutdown`](Self::shutdown) | 5 seconds for workers, infinity for supervisors |
+/// | [`mailbox`](Self::mailbox) | 1024 messages |
+/// | [`keep_mail`](Self::keep_mail) | no: what was not handled is dropped when an incarnation ends |
+/// | [`name`](Self::name) | none |
+///
+/// The factory is run for each incarnation, so none inherits the state of the one before.
+///
+/// ```
+/// use supervisor::{ChildSpec, Restart, Shutdown};
+/// use std::time::Duration;
+///
+/// let spec = ChildSpec::task("poller", |cx| async move { cx.stopped().await })
+///     .restart(Restart::Transient)
+///     .shutdown(Shutdown::Timeout(Duration::from_secs(1)));
+/// assert_eq!(spec.child_id(), "poller");
+/// ```
+#[must_use = "a spec does nothing until a supervisor has it"]
+pub struct ChildSpec<H> {
+    settings: Settings,
+    shutdown: Option<Shutdown>,
+    kind: ChildKind,
+    name: Option<Box<dyn Naming<H>>>,
+    body: Box<dyn Body<H>>,
+    fixed: bool,
+}
+
+impl<S: Server> ChildSpec<ServerRef<S>> {
+    /// A server, made anew by `factory` for each incarnation.
+    pub fn server(factory: impl Fn() -> S + Send + Sync + 'static) -> Self {
+        Self::new(ChildId::of_type::<S>(), ChildKind::Server, Box::new(ServerBody::new(factory)))
+    }
+
+    /// How many messages its mailbox holds. By default 1024.
+    ///
+    /// # Panics
+    ///
+    /// When `messages` is 0, or a [`reference`](Self::reference) was taken before.
+    pub fn mailbox(mut self, messages: usize) -> Self {
+        assert!(messages > 0, "a mailbox holds at least one message");
+        self.assert_open();
+        self.settings.mailbox = messages;
+        self
+    }
+
+    /// Keeps messages that were not handled when an incarnation ends for the next one. By default they are dropped, and
+    /// their callers told.
+    ///
+    /// # Panics
+    ///
+    /// When a [`reference`](Self::reference) was taken before.
+    pub fn keep_mail(mut self) -> Self {
+        self.assert_open();
+        self.settings.keep_mail = true;
+        self
+    }
+}
+
+impl ChildSpec<ChildRef> {
+    /// A future that runs as a task. It counts as up from its start on.
+    ///
+    /// Its output says why it ended: `()` is [`Normal`](registry::ExitReason::Normal) (or
+    /// [`Shutdown`](registry::ExitReason::Shutdown), once it was asked to stop), an `Err` is
+    /// [`Error`](registry::ExitReason::Error). It is asked to stop by [`TaskContext::token`].
+    pub fn task<F, T>(id: impl Into<ChildId>, factory: F) -> Self
+    where
+        F: Fn(TaskContext) -> T + Send + Sync + 'static,
+        T: Future<Output: IntoExitReason> + Send + 'static,
+    {
+        Self::new(id.into(), ChildKind::Task, Box::new(TaskBody::new(factory)))
+    }
+
+    /// A function that runs on a thread of its own and may block it.
+    ///
+    /// It is asked to stop by [`BlockingContext::is_stopping`], and cannot be aborted: when it does not return in time, it is
+    /// counted out as [`Abandoned`](registry::ExitReason::Abandoned), and not restarted before it has.
+    pub fn blocking<F, T>(id: impl Into<ChildId>, run: F) -> Self
+    where
+        F: Fn(BlockingContext) -> T + Send + Sync + 'static,
+        T: IntoExitReason,
+    {
+        Self::new(id.into(), ChildKind::Blocking, Box::new(BlockingBody::new(run)))
+    }
+}
+
+impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
+    /// A supervisor with all of its children. Its default id is `supervisor`.
+    pub fn supervisor<T: Subtree<Ref = H>>(tree: T) -> Self {
+        let parts = tree.into_parts();
+        Self { shutdown: Some(Shutdown::Infinity), ..Self::new(parts.id, ChildKind::Supervisor, parts.body) }
+    }
+
+    fn new(id: ChildId, kind: ChildKind, body: Box<dyn Body<H>>) -> Self {
+        let settings = Settings { id, restart: Restart::default(), mailbox: 1024, keep_mail: false };
+        Self { settings, shutdown: None, kind, name: None, body, fixed: false }
+    }
+
+    /// What it is called among its siblings.
+    ///
+    /// # Panics
+    ///
+    /// When a [`reference`](Self::reference) was taken before.
+    pub fn id(mut self, id: impl Into<ChildId>) -> Self {
+        self.assert_open();
+        self.settings.id = id.into();
+        self
+    }
+
+    /// Whether it is restarted when it ends. By default always.
+    ///
+    /// # Panics
+    ///
+    /// When a [`reference`](Self::reference) was taken before.
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.assert_open();
+        self.settings.restart = restart;
+        self
+    }
+
+    /// How it is stopped. By default within 5 seconds; a supervisor has all the time it needs for its children.
+    pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
+        self.shutdown = Some(shutdown);
+        self
+    }
+
+    /// Publishes its handle under this name while an incarnation is up.
+    ///
+    /// The name is reserved when the child is first started, and stays so while it restarts: nobody else can take it. It is
+    /// free when the spec is gone or the supervisor has ended.
+    #[expect(clippy::needless_pass_by_value, reason = "keys are constants and strings, and read better so")]
+    pub fn name(mut self, namespace: &Namespace, service: impl ServiceKey<H>) -> Self {
+        self.name = Some(Box::new(Name::new(namespace, &service)));
+        self
+    }
+
+    /// A handle to the child before it is started. It stays valid over all incarnations.
+    pub fn reference(&mut self) -> H {
+        self.fixed = true;
+        self.body.handle(&self.settings)
+    }
+
+    /// Its id.
+    pub fn child_id(&self) -> &ChildId {
+        &self.settings.id
+    }
+
+    fn assert_open(&self) {
+        assert!(!self.fixed, "child `{}`: options that a reference depends on come before it", self.settings.id);
+    }
+
+    /// Puts the parts together.
+    pub(crate) fn assemble(mut self) -> (Spec, H) {
+        let handle = self.body.handle(&self.settings);
+        let name = self.name.take().map(|name| name.bind(handle.clone()));
+        let starter = self.body.assemble(&self.settings, name);
+        let shutdown = self.shutdown.unwrap_or(Shutdown::Timeout(Duration::from_secs(5)));
+        (Spec { restart: self.settings.restart, shutdown, starter }, handle)
+    }
+}
+
+impl<H> fmt::Debug for ChildSpec<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChildSpec")
+            .field("id", &self.settings.id)
+            .field("kind", &self.kind)
+            .field("restart", &self.settings.restart)
+            .field("shutdown", &self.shutdown)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A spec with its handle's type forgotten.
+#[derive(Clone)]
+pub(crate) struct Spec {
+    pub(crate) restart: Restart,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) starter: Arc<dyn Starter>,
+}
+
+impl Spec {
+    pub(crate) fn id(&self) -> &ChildId {
+        self.starter.core().id()
+    }
+}

@@ -1,0 +1,264 @@
+//! The loop of one dynamic supervisor: hears of children that end, restarts them, stops those that are unwanted.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
+
+use registry::ExitReason;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::start::tell;
+use super::state::{At, Door, Shared};
+use crate::child::{Birth, Happening, Host, Intent, Meltdown, Note, Phase, Starter};
+use crate::metrics;
+use crate::rules::{Stage, Step, Window};
+
+/// How many children are asked to stop before the loop looks at anything else.
+const BATCH: u32 = 1024;
+
+pub(super) struct Engine {
+    shared: Arc<Shared>,
+    notes: mpsc::UnboundedReceiver<Note>,
+    window: Window,
+    deadlines: BinaryHeap<Reverse<(Instant, u32, u32)>>,
+    ending: Option<ExitReason>,
+    /// Up to where children have been asked to stop.
+    asked: u32,
+}
+
+impl Engine {
+    /// Takes children from now on.
+    pub(super) fn open(shared: Arc<Shared>) -> Self {
+        let (sender, notes) = mpsc::unbounded_channel();
+        {
+            let mut state = shared.state();
+            state.door = Door::Open;
+            state.notes = Some(sender);
+            state.meltdown = None;
+        }
+        let window = Window::new(shared.limits.budget);
+        Self { shared, notes, window, deadlines: BinaryHeap::new(), ending: None, asked: 0 }
+    }
+
+    pub(super) async fn run(mut self) -> ExitReason {
+        loop {
+            if let Some(ending) = &self.ending
+                && self.shared.state().len() == 0
+            {
+                return ending.clone();
+            }
+            let deadline = self.deadlines.peek().map(|Reverse((at, ..))| *at);
+            let stopping = self.ending.is_some();
+            let unasked = stopping && self.asked < self.shared.state().places();
+            tokio::select! {
+                Some(note) = self.notes.recv() => self.hear(note),
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => self.tick(),
+                () = asked(&self.shared), if !stopping => self.stop(ExitReason::Shutdown),
+                () = std::future::ready(()), if unasked => self.ask_batch(),
+            }
+        }
+    }
+
+    fn hear(&mut self, note: Note) {
+        let Ok(index) = u32::try_from(note.key) else { return };
+        let at = At { index, generation: note.generation };
+        match note.happening {
+            Happening::Ready => {
+                if let Some(entry) = self.shared.state().get(at) {
+                    entry.restarting = false;
+                }
+            }
+            Happening::Changed => {}
+            Happening::Unwanted => self.take_down(at),
+            Happening::Ignored => self.remove(at),
+            Happening::Exited(reason) => self.ended(at, reason),
+            Happening::Refused(failure) => self.ended(at, failure.as_exit()),
+        }
+    }
+
+    fn ended(&mut self, at: At, reason: ExitReason) {
+        let (starter, again) = {
+            let mut state = self.shared.state();
+            let Some(entry) = state.get(at) else { return };
+            if entry.fresh {
+                // Its starter has heard of the init, and has yet to come by.
+                entry.fresh = false;
+            }
+            let again = entry.stage.is_none() && self.ending.is_none() && entry.spec.restart.after(&reason);
+            (Arc::clone(&entry.spec.starter), again)
+        };
+        metrics::exit(&reason);
+        if starter.has_abandoned() {
+            self.shared.abandoned.store(true, Relaxed);
+        }
+        let core = starter.core();
+        tracing::debug!(child = %core.id(), incarnation = core.incarnation(), %reason, "ended");
+        if !again {
+            drop(starter);
+            return self.remove(at);
+        }
+        if !self.window.charge(Instant::now()) {
+            let meltdown = Meltdown { child: core.id().clone(), cause: reason };
+            tracing::error!(
+                supervisor = %self.shared.core.id(),
+                child = %meltdown.child,
+                reason = %meltdown.cause,
+                "too many restarts: the supervisor gives up"
+            );
+            metrics::meltdown();
+            let ending = ExitReason::from(&meltdown);
+            self.shared.state().meltdown = Some(meltdown);
+            drop(starter);
+            self.remove(at);
+            return self.stop(ending);
+        }
+        tracing::warn!(child = %core.id(), incarnation = core.incarnation(), %reason, "restarting");
+        metrics::restart(&reason);
+        core.settle(Phase::Restarting);
+        self.restart(at, &starter);
+    }
+
+    fn restart(&self, at: At, starter: &Arc<dyn Starter>) {
+        let (at, notes) = {
+            let mut state = self.shared.state();
+            let Some(at) = state.renew(at) else { return };
+            if let Some(entry) = state.get(at) {
+                entry.restarting = true;
+                entry.abort = None;
+            }
+            (at, state.notes.clone())
+        };
+        let birth = Birth { notes: notes.clone(), key: u64::from(at.index), generation: at.generation, direct: None };
+        match Arc::clone(starter).start(birth) {
+            Ok(abort) => {
+                if let Some(entry) = self.shared.state().get(at) {
+                    entry.abort = abort;
+                }
+            }
+            Err(failure) => tell(notes.as_ref(), at, Happening::Refused(Box::new(failure))),
+        }
+    }
+
+    /// A child has ended for good.
+    fn remove(&self, at: At) {
+        let entry = self.shared.state().remove(at);
+        discard(entry);
+    }
+
+    fn stop(&mut self, ending: ExitReason) {
+        self.shared.state().door = Door::Stopping;
+        self.ending = Some(ending);
+    }
+
+    /// Asks the next children to stop. They stop at the same time; this only lets the loop breathe.
+    fn ask_batch(&mut self) {
+        let end = self.asked.saturating_add(BATCH).min(self.shared.state().places());
+        for index in self.asked..end {
+            let at = self.shared.state().at(index).map(|(at, _)| at);
+            if let Some(at) = at {
+                self.take_down(at);
+            }
+        }
+        self.asked = end;
+    }
+
+    fn take_down(&mut self, at: At) {
+        let now = Instant::now();
+        let grace = self.shared.limits.grace;
+        let (starter, abort, stage, step) = {
+            let mut state = self.shared.state();
+            let Some(entry) = state.get(at).filter(|entry| entry.stage.is_none()) else { return };
+            let (stage, step) = Stage::begin(entry.spec.shutdown, grace, now);
+            entry.stage = Some(stage);
+            (Arc::clone(&entry.spec.starter), entry.abort.clone(), stage, step)
+        };
+        self.deadlines.extend(stage.deadline().map(|until| Reverse((until, at.index, at.generation))));
+        match (step, abort) {
+            (Step::Ask, _) | (_, None) => starter.core().ask(false),
+            (Step::Abort | Step::Abandon, Some(abort)) => {
+                starter.core().expect_return(false);
+                starter.core().intend(Intent::Kill);
+                abort.abort();
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = Instant::now();
+        while let Some(&Reverse((until, index, generation))) = self.deadlines.peek() {
+            if until > now {
+                break;
+            }
+            self.deadlines.pop();
+            self.due(At { index, generation }, now);
+        }
+    }
+
+    fn due(&mut self, at: At, now: Instant) {
+        let grace = self.shared.limits.grace;
+        let (starter, abort, stage, step) = {
+            let mut state = self.shared.state();
+            let Some(entry) = state.get(at) else { return };
+            let Some((stage, step)) = entry.stage.and_then(|stage| stage.next(grace, now)) else { return };
+            entry.stage = Some(stage);
+            (Arc::clone(&entry.spec.starter), entry.abort.clone(), stage, step)
+        };
+        let core = starter.core();
+        if step == Step::Abandon {
+            tracing::error!(child = %core.id(), "did not end when aborted, and is left behind");
+            core.abandon();
+            self.shared.abandoned.store(true, Relaxed);
+            metrics::exit(&ExitReason::Abandoned);
+            drop(starter);
+            return self.remove(at);
+        }
+        self.deadlines.extend(stage.deadline().map(|until| Reverse((until, at.index, at.generation))));
+        core.intend(Intent::TimedOut);
+        if let Some(abort) = abort {
+            abort.abort();
+        }
+    }
+}
+
+/// Ended, aborted or panicked: no child outlives it, and its own end is told when theirs have come.
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let entries = self.shared.state().close();
+        if entries.is_empty() {
+            return;
+        }
+        let own = &self.shared.core;
+        let scope = own.scope(own.incarnation());
+        for entry in entries {
+            let starter = Arc::clone(&entry.spec.starter);
+            let core = starter.core();
+            core.intend(Intent::Kill);
+            core.host(Host { spec: entry.spec, scope: scope.clone() });
+            match entry.abort {
+                Some(abort) => abort.abort(),
+                None => core.ask(false),
+            }
+        }
+    }
+}
+
+/// Drops what is the user's, whose Drop may panic.
+pub(super) fn discard<T>(value: T) {
+    if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+        tracing::error!("the factory of a child panicked while it was dropped");
+    }
+}
+
+/// Waits until the supervisor is asked to stop.
+async fn asked(shared: &Shared) {
+    poll_fn(|task| {
+        shared.core.wake_when_asked(task.waker());
+        if shared.core.is_asked() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}

@@ -1,0 +1,195 @@
+//! Starting one child, in the task of the caller.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use registry::{LookupError, Namespace, ServiceKey, WaitError};
+use tokio::sync::oneshot;
+
+use super::engine::discard;
+use super::flight::{Boarding, Flight};
+use super::state::{At, Door, Entry, Shared};
+use crate::child::{Birth, ChildSpec, Happening, Note, Spec};
+use crate::error::{StartChildError, StartFailure};
+
+/// How long to wait for a name whose child is between two incarnations.
+const RESTART_TIME: Duration = Duration::from_secs(5);
+
+pub(super) async fn start_child<H: Clone + Send + Sync + 'static>(
+    shared: &Arc<Shared>,
+    spec: ChildSpec<H>,
+) -> Result<H, StartChildError> {
+    let (spec, handle) = spec.assemble();
+    start_spec(shared, spec).await?;
+    Ok(handle)
+}
+
+async fn start_spec(shared: &Arc<Shared>, spec: Spec) -> Result<(), StartChildError> {
+    spec.starter.check().map_err(StartChildError::Invalid)?;
+    let starter = Arc::clone(&spec.starter);
+    let (direct, started) = oneshot::channel();
+    let (at, notes) = {
+        let mut state = shared.state();
+        state.admit(&shared.limits)?;
+        (state.insert(spec), state.notes.clone())
+    };
+    let fresh = Fresh { shared: Some(shared), at };
+    let birth = Birth { notes, key: u64::from(at.index), generation: at.generation, direct: Some(direct) };
+    let abort = match Arc::clone(&starter).start(birth) {
+        Ok(abort) => abort,
+        Err(cause) => {
+            let child = starter.core().id().clone();
+            drop(starter);
+            fresh.remove();
+            return Err(StartChildError::Failed { child, cause });
+        }
+    };
+    fresh.set_abort(abort);
+    let cause = match started.await {
+        Ok(Happening::Ready) => {
+            fresh.settle();
+            return Ok(());
+        }
+        Ok(Happening::Exited(reason)) => StartFailure::Exited(reason),
+        Ok(Happening::Refused(failure)) => *failure,
+        Ok(Happening::Ignored | Happening::Unwanted | Happening::Changed) => StartFailure::Ignored,
+        Err(_) => StartFailure::Exited(registry::ExitReason::Killed),
+    };
+    let child = starter.core().id().clone();
+    drop(starter);
+    match fresh.remove() {
+        Door::Open => Err(StartChildError::Failed { child, cause }),
+        Door::Stopping => Err(StartChildError::ShuttingDown),
+        Door::Closed => Err(StartChildError::NotRunning),
+    }
+}
+
+/// A child whose first init is under way. When its starter goes meanwhile, the child goes too.
+struct Fresh<'a> {
+    shared: Option<&'a Arc<Shared>>,
+    at: At,
+}
+
+impl Fresh<'_> {
+    fn set_abort(&self, abort: Option<tokio::task::AbortHandle>) {
+        let Some(shared) = self.shared else { return };
+        let gone = {
+            let mut state = shared.state();
+            match state.get(self.at) {
+                Some(entry) => {
+                    entry.abort = abort;
+                    return;
+                }
+                None => abort,
+            }
+        };
+        // The supervisor was killed between the two.
+        if let Some(abort) = gone {
+            abort.abort();
+        }
+    }
+
+    /// It is up: from now on it is the supervisor's.
+    fn settle(mut self) {
+        if let Some(shared) = self.shared.take()
+            && let Some(entry) = shared.state().get(self.at)
+        {
+            entry.fresh = false;
+        }
+    }
+
+    /// It did not come up, and has ended. Says whether the supervisor goes on.
+    fn remove(mut self) -> Door {
+        let Some(shared) = self.shared.take() else { return Door::Closed };
+        let (door, entry, notes): (Door, Option<Entry>, _) = {
+            let mut state = shared.state();
+            (state.door, state.remove(self.at), state.notes.clone())
+        };
+        discard(entry);
+        if door == Door::Stopping {
+            tell(notes.as_ref(), self.at, Happening::Changed);
+        }
+        door
+    }
+}
+
+impl Drop for Fresh<'_> {
+    fn drop(&mut self) {
+        let Some(shared) = self.shared.take() else { return };
+        let notes = {
+            let mut state = shared.state();
+            if let Some(entry) = state.get(self.at) {
+                entry.fresh = false;
+            }
+            state.notes.clone()
+        };
+        tell(notes.as_ref(), self.at, Happening::Unwanted);
+    }
+}
+
+pub(super) fn tell(notes: Option<&tokio::sync::mpsc::UnboundedSender<Note>>, at: At, happening: Happening) {
+    if let Some(notes) = notes {
+        // An engine that is gone has killed its children.
+        let _ = notes.send(Note { key: u64::from(at.index), generation: at.generation, happening });
+    }
+}
+
+pub(super) async fn start_or_get<H: Clone + Send + Sync + 'static>(
+    shared: &Arc<Shared>,
+    namespace: &Namespace,
+    service: impl ServiceKey<H>,
+    spec: impl Fn() -> ChildSpec<H>,
+) -> Result<H, StartChildError> {
+    let name = service.name();
+    loop {
+        match namespace.lookup::<H>(name) {
+            Ok(handle) => return Ok(handle),
+            Err(LookupError::NotFound { .. } | LookupError::Starting { .. }) => {}
+            Err(LookupError::Restarting { .. } | LookupError::Draining { .. }) => {
+                return wait(namespace, name).await;
+            }
+            Err(refused) => return Err(StartChildError::Lookup(refused)),
+        }
+        let flight = match Flight::board(shared, namespace.name(), name) {
+            Boarding::First(flight) => flight,
+            Boarding::Next(outcome) => match outcome.await {
+                // Up, or nobody's any more: look again.
+                Ok(Ok(())) | Err(_) => continue,
+                Ok(Err(refused)) => return Err(refused),
+            },
+        };
+        // It may have landed between the look and the boarding.
+        if let Ok(handle) = namespace.lookup::<H>(name) {
+            flight.land(&Ok(()));
+            return Ok(handle);
+        }
+        // In a task of its own: others may wait for it when this caller has gone.
+        let (shared, spec) = (Arc::clone(shared), spec().name(namespace, name));
+        let started = tokio::spawn(async move {
+            let started = start_child(&shared, spec).await;
+            flight.land(&started.as_ref().map(|_| ()).map_err(Clone::clone));
+            started
+        });
+        let Ok(started) = started.await else { return Err(StartChildError::NotRunning) };
+        return match started {
+            // Somebody else, not one of this supervisor's callers, was first.
+            Err(StartChildError::Failed {
+                cause: StartFailure::Name(registry::ReserveError::Taken { .. }), ..
+            }) => wait(namespace, name).await,
+            outcome => outcome,
+        };
+    }
+}
+
+async fn wait<H: Clone + Send + Sync + 'static>(namespace: &Namespace, name: &str) -> Result<H, StartChildError> {
+    namespace.wait_for::<H>(name, RESTART_TIME).await.map_err(|error| match error {
+        WaitError::Timeout { .. } => StartChildError::Restarting { name: name.to_owned(), waited: RESTART_TIME },
+        error => match namespace.lookup::<H>(name) {
+            Err(refused) => StartChildError::Lookup(refused),
+            Ok(_) => {
+                tracing::debug!(%error, "a wait failed for a name that is there now");
+                StartChildError::Restarting { name: name.to_owned(), waited: Duration::ZERO }
+            }
+        },
+    })
+}

@@ -1,0 +1,93 @@
+//! Makes incarnations of a dynamic supervisor.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use registry::ExitReason;
+use tokio::task::AbortHandle;
+
+use super::engine::Engine;
+use super::state::Shared;
+use crate::child::{Birth, ChildKind, Core, Guard, Outcome, Published, Seat, Starter, catch};
+use crate::error::{StartError, StartFailure};
+
+pub(super) struct DynamicStarter {
+    shared: Arc<Shared>,
+    name: Option<Arc<dyn Published>>,
+}
+
+impl DynamicStarter {
+    pub(super) fn new(shared: Arc<Shared>, name: Option<Box<dyn Published>>) -> Self {
+        Self { shared, name: name.map(Arc::from) }
+    }
+}
+
+impl Starter for DynamicStarter {
+    fn seat(&self) -> Arc<dyn Seat> {
+        Arc::clone(&self.shared) as _
+    }
+
+    fn core(&self) -> &Core {
+        &self.shared.core
+    }
+
+    fn kind(&self) -> ChildKind {
+        ChildKind::Supervisor
+    }
+
+    fn start(self: Arc<Self>, birth: Birth) -> Result<Option<AbortHandle>, StartFailure> {
+        if let Some(name) = &self.name {
+            name.reserve()?;
+        }
+        self.shared.core.begin();
+        let guard = Guard::new(self.seat(), birth);
+        let task = tokio::spawn(run(Arc::clone(&self.shared), self.name.clone(), guard));
+        Ok(Some(task.abort_handle()))
+    }
+
+    fn check(&self) -> Result<(), StartError> {
+        if self.shared.limits.budget.within.is_zero() {
+            return Err(StartError::ZeroPeriod { supervisor: self.core().id().clone() });
+        }
+        Ok(())
+    }
+
+    fn has_abandoned(&self) -> bool {
+        self.shared.abandoned.load(Relaxed)
+    }
+
+    fn release(&self) {
+        if let Some(name) = &self.name {
+            name.release();
+        }
+    }
+}
+
+impl Drop for DynamicStarter {
+    fn drop(&mut self) {
+        self.release();
+        self.shared.core.close();
+    }
+}
+
+/// The main task. The guard is dropped last.
+async fn run(shared: Arc<Shared>, name: Option<Arc<dyn Published>>, mut guard: Guard) {
+    let outcome = {
+        let mut supervising = pin!(Some(supervise(shared, name, &mut guard)));
+        catch(supervising.as_mut()).await
+    };
+    guard.finish(outcome.unwrap_or_else(|panic| Outcome::Exited(ExitReason::Panic(panic))));
+}
+
+async fn supervise(shared: Arc<Shared>, name: Option<Arc<dyn Published>>, guard: &mut Guard) -> Outcome {
+    // From here on children can be started.
+    let engine = Engine::open(Arc::clone(&shared));
+    if let Some(name) = name
+        && let Err(failure) = name.publish(&shared.core.process(shared.core.incarnation()))
+    {
+        return Outcome::Refused(Box::new(failure));
+    }
+    guard.ready();
+    Outcome::Exited(engine.run().await)
+}

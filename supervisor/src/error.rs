@@ -1,0 +1,256 @@
+//! Refused requests. Exit reasons are data, and live with the children.
+
+use std::fmt;
+use std::time::Duration;
+
+use registry::{ExitReason, ReserveError};
+
+use crate::child::{ChildId, ChildRef, Meltdown};
+
+/// Why a supervision tree did not start. Whatever had been started is stopped again.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Two children have the same id. Nothing was started.
+    #[error("two children are called `{child}`")]
+    DuplicateId {
+        /// The id.
+        child: ChildId,
+    },
+    /// The period of a restart budget is zero. Nothing was started.
+    #[error("the period of a restart budget cannot be zero (supervisor `{supervisor}`)")]
+    ZeroPeriod {
+        /// The supervisor.
+        supervisor: ChildId,
+    },
+    /// A child did not come up.
+    #[error("child `{child}` did not start")]
+    Child {
+        /// The child.
+        child: ChildId,
+        /// Why.
+        #[source]
+        cause: StartFailure,
+    },
+    /// Children that had come up kept crashing before the last one had.
+    #[error("{0}")]
+    Meltdown(Meltdown),
+    /// The supervisor was stopped before all of its children had come up.
+    #[error("stopped before it had started: {0}")]
+    Stopped(ExitReason),
+}
+
+/// Why a child did not come up.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartFailure {
+    /// It ended before its init was done, for this reason.
+    #[error("{0}")]
+    Exited(ExitReason),
+    /// Its init asked to be left out ([`Init::Ignore`](crate::Init::Ignore)).
+    #[error("its init asked to be left out")]
+    Ignored,
+    /// Its name cannot be had; a taken one says who holds it.
+    #[error("its name cannot be had")]
+    Name(#[source] ReserveError),
+    /// Its name was lost while it started: the namespace was closed.
+    #[error("its name cannot be published: {0}")]
+    Publish(String),
+    /// It is a supervisor, and did not start.
+    #[error(transparent)]
+    Supervisor(Box<StartError>),
+}
+
+impl StartFailure {
+    /// The exit reason that it stands for.
+    pub(crate) fn as_exit(&self) -> ExitReason {
+        match self {
+            Self::Exited(reason) => reason.clone(),
+            Self::Ignored => ExitReason::Normal,
+            other => {
+                // The causes belong to the reason: it is all that is kept of them.
+                let mut text = other.to_string();
+                let mut cause = std::error::Error::source(other);
+                while let Some(error) = cause {
+                    text = format!("{text}: {error}");
+                    cause = error.source();
+                }
+                ExitReason::Error(text.into())
+            }
+        }
+    }
+}
+
+/// Why `start_child` has no child to give.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartChildError {
+    /// A child with this id is there, and up or on its way.
+    #[error("child `{}` is already started", .0.id())]
+    AlreadyStarted(ChildRef),
+    /// A child with this id is there, and down: `restart_child` or `delete_child` is what to ask for.
+    #[error("child `{0}` is already present, and down")]
+    AlreadyPresent(ChildId),
+    /// It did not come up. The supervisor is as it was before.
+    #[error("child `{child}` did not start")]
+    Failed {
+        /// The child.
+        child: ChildId,
+        /// Why.
+        #[source]
+        cause: StartFailure,
+    },
+    /// The spec itself is impossible.
+    #[error(transparent)]
+    Invalid(StartError),
+    /// There are as many children as the supervisor may have.
+    #[error("no more than {0} children")]
+    MaxChildren(usize),
+    /// The name is there, and its child is between two incarnations for longer than was waited.
+    #[error("`{name}` is still restarting after {waited:?}")]
+    Restarting {
+        /// The name.
+        name: String,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The name cannot be looked up: it belongs to a service of another type, or its namespace is closed.
+    #[error("the name cannot be looked up")]
+    Lookup(#[source] registry::LookupError),
+    /// The supervisor is stopping.
+    #[error("the supervisor is shutting down")]
+    ShuttingDown,
+    /// The supervisor is not running.
+    #[error("the supervisor is not running")]
+    NotRunning,
+}
+
+/// Why a child was not terminated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TerminateChildError {
+    /// There is no such child.
+    #[error("no such child")]
+    NotFound,
+    /// The supervisor is stopping, and the child with it.
+    #[error("the supervisor is shutting down")]
+    ShuttingDown,
+    /// The supervisor is not running.
+    #[error("the supervisor is not running")]
+    NotRunning,
+}
+
+/// Why a child was not started again.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestartChildError {
+    /// There is no such child.
+    #[error("no such child")]
+    NotFound,
+    /// It is running, or stopping.
+    #[error("the child is running")]
+    Running,
+    /// It is being started already.
+    #[error("the child is restarting")]
+    Restarting,
+    /// Its last incarnation could not be killed, and is still there.
+    #[error("the last incarnation of the child is still there")]
+    Abandoned,
+    /// It did not come up. Its spec is kept.
+    #[error("the child did not start")]
+    Failed(#[source] StartFailure),
+    /// The supervisor is stopping.
+    #[error("the supervisor is shutting down")]
+    ShuttingDown,
+    /// The supervisor is not running.
+    #[error("the supervisor is not running")]
+    NotRunning,
+}
+
+/// Why a child's spec was not deleted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeleteChildError {
+    /// There is no such child.
+    #[error("no such child")]
+    NotFound,
+    /// It is running: terminate it first.
+    #[error("the child is running")]
+    Running,
+    /// It is being started.
+    #[error("the child is restarting")]
+    Restarting,
+    /// The supervisor is stopping.
+    #[error("the supervisor is shutting down")]
+    ShuttingDown,
+    /// The supervisor is not running.
+    #[error("the supervisor is not running")]
+    NotRunning,
+}
+
+/// Why a question to a supervisor has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the supervisor is not running")]
+pub struct NotRunning;
+
+/// Why a call has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The server took the message and did not answer in time. It may still handle it; the late answer is dropped.
+    #[error("no answer in time")]
+    Timeout,
+    /// The server is between two incarnations. The message was not delivered.
+    #[error("the server is restarting")]
+    Restarting,
+    /// The server is not running, and not about to be. The message was not delivered.
+    #[error("the server is not running")]
+    NotRunning,
+    /// The server ended with the message handled in part, or not at all.
+    #[error("the server ended: {0}")]
+    Died(ExitReason),
+    /// The mailbox stayed full for all the time there was. The message was not delivered.
+    #[error("the server's mailbox is full")]
+    Overloaded,
+    /// The server called itself: it could never answer. The message was not delivered.
+    #[error("the server called itself")]
+    WouldDeadlock,
+    /// The server dropped the reply port without an answer, and goes on.
+    #[error("the server gave no answer")]
+    NoReply,
+}
+
+/// Why a message was not sent. It is handed back.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError<M> {
+    /// The mailbox is full.
+    #[error("the server's mailbox is full")]
+    Full(M),
+    /// The server is between two incarnations.
+    #[error("the server is restarting")]
+    Restarting(M),
+    /// The server is not running, and not about to be.
+    #[error("the server is not running")]
+    NotRunning(M),
+}
+
+/// The message need not be printable.
+impl<M> fmt::Debug for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::Restarting(_) => "Restarting(..)",
+            Self::NotRunning(_) => "NotRunning(..)",
+        })
+    }
+}
+
+impl<M> SendError<M> {
+    /// The message.
+    pub fn into_message(self) -> M {
+        match self {
+            Self::Full(message) | Self::Restarting(message) | Self::NotRunning(message) => message,
+        }
+    }
+}

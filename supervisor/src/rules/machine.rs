@@ -1,0 +1,403 @@
+//! The supervisor's mind: what to do about each event, as a state machine without effects.
+//!
+//! # Invariants
+//!
+//! 1. A child has at most one living incarnation: it is started only from a state in which the last one is known dead.
+//! 2. Events carry the generation they are about; those of another generation are dropped.
+//! 3. At most one sweep (the start, a group restart, the stop) is under way. It works on all children from a key on, one
+//!    at a time: down in reverse order, then up in order.
+//! 4. Only `trouble` charges the budget, and each automatic attempt passes through it exactly once.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::time::Duration;
+
+use registry::ExitReason;
+use tokio::time::Instant;
+
+use super::budget::{Budget, Window};
+use super::stop::{Shutdown, Stage, Step};
+use super::strategy::{Restart, Strategy};
+use super::sweep::Sweep;
+
+/// Which child: its place in the start order, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key(pub(crate) u64);
+
+impl Key {
+    pub(crate) const FIRST: Self = Self(0);
+}
+
+/// What the rules need to know of a child.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    pub(crate) restart: Restart,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// What the owner of the machine has to do, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Start {
+        key: Key,
+        generation: u32,
+    },
+    /// Ask it to stop; `returns` when another incarnation will follow.
+    Ask {
+        key: Key,
+        returns: bool,
+    },
+    Abort {
+        key: Key,
+        timed_out: bool,
+        returns: bool,
+    },
+    Abandon {
+        key: Key,
+    },
+    /// An automatic restart has been decided on, because of this.
+    Restarting {
+        key: Key,
+        cause: ExitReason,
+    },
+    /// It is down, and its spec stays.
+    Rested {
+        key: Key,
+    },
+    /// Its spec is gone.
+    Removed {
+        key: Key,
+    },
+    /// Every child is up for the first time.
+    Booted,
+    /// Every child is down, for good.
+    Finished(Ending),
+}
+
+/// Why a supervisor ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It was told to.
+    Asked(ExitReason),
+    /// This child did not come up at the first start.
+    Boot(Key),
+    /// Restarting this child would have exceeded the budget.
+    Meltdown { key: Key, cause: ExitReason },
+}
+
+/// How an incarnation came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Down {
+    /// It ended, after its init was acknowledged or before.
+    Exited(ExitReason),
+    /// Its init asked to be left out.
+    Ignored,
+}
+
+/// What a child is doing, as told to the outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Down,
+    Starting,
+    Running,
+    Stopping,
+    Restarting,
+    Abandoned,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Down, with no plan to start it.
+    Idle,
+    /// Down, and the sweep will start it.
+    Pending,
+    Starting,
+    Running,
+    Stopping(Stage),
+    Abandoned,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    policy: Policy,
+    generation: u32,
+    pub(super) state: State,
+    /// It has been up before.
+    seasoned: bool,
+    /// Started by a caller, who is told if it fails: the budget is not charged.
+    by_hand: bool,
+    /// Terminated by a caller during a sweep, which therefore leaves it down.
+    pub(super) held: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Booting,
+    Running,
+    Stopping(Ending),
+    Done,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Machine {
+    strategy: Strategy,
+    grace: Duration,
+    window: Window,
+    pub(super) phase: Phase,
+    pub(super) children: BTreeMap<Key, Entry>,
+    next: u64,
+    pub(super) sweep: Option<Sweep>,
+    deadlines: BinaryHeap<Reverse<(Instant, Key, u32)>>,
+    pub(super) actions: Vec<Action>,
+}
+
+impl Machine {
+    pub(crate) fn new(strategy: Strategy, budget: Budget, grace: Duration) -> Self {
+        Self {
+            strategy,
+            grace,
+            window: Window::new(budget),
+            phase: Phase::Booting,
+            children: BTreeMap::new(),
+            next: Key::FIRST.0,
+            sweep: None,
+            deadlines: BinaryHeap::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    /// The actions decided on since the last call.
+    pub(crate) fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// When [`tick`](Self::tick) has to be called next.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadlines.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        matches!(self.phase, Phase::Stopping(_) | Phase::Done)
+    }
+
+    pub(crate) fn is_booting(&self) -> bool {
+        self.phase == Phase::Booting
+    }
+
+    pub(crate) fn standing(&self, key: Key) -> Option<Standing> {
+        self.children.get(&key).map(|entry| match entry.state {
+            State::Idle => Standing::Down,
+            State::Pending if entry.seasoned => Standing::Restarting,
+            State::Starting if entry.seasoned && !entry.by_hand => Standing::Restarting,
+            State::Pending | State::Starting => Standing::Starting,
+            State::Running => Standing::Running,
+            State::Stopping(_) => Standing::Stopping,
+            State::Abandoned => Standing::Abandoned,
+        })
+    }
+
+    /// Adds a child of the first start, after all others.
+    pub(crate) fn add(&mut self, policy: Policy) -> Key {
+        let key = Key(self.next);
+        self.next += 1;
+        let entry =
+            Entry { policy, generation: 0, state: State::Pending, seasoned: false, by_hand: false, held: false };
+        self.children.insert(key, entry);
+        key
+    }
+
+    /// Starts all children that were added, in order.
+    pub(crate) fn boot(&mut self, now: Instant) {
+        self.sweep = Some(Sweep::up(Key::FIRST));
+        self.advance(now);
+    }
+
+    /// Adds a child and starts it: at once, or when the sweep comes to it.
+    pub(crate) fn add_by_hand(&mut self, policy: Policy, now: Instant) -> Key {
+        let key = self.add(policy);
+        self.edit(key, |entry| entry.by_hand = true);
+        match self.sweep {
+            Some(_) => self.advance(now),
+            None => self.start(key),
+        }
+        key
+    }
+
+    /// An incarnation's init has succeeded.
+    pub(crate) fn up(&mut self, key: Key, generation: u32, now: Instant) {
+        let Some(entry) = self.children.get_mut(&key).filter(|entry| entry.generation == generation) else { return };
+        // Already asked to stop: it was too late for that init to count.
+        if entry.state == State::Starting {
+            entry.state = State::Running;
+            entry.seasoned = true;
+            entry.by_hand = false;
+            self.advance(now);
+        }
+    }
+
+    /// An incarnation is gone with its whole scope.
+    pub(crate) fn down(&mut self, key: Key, generation: u32, how: Down, now: Instant) {
+        let stopping = self.is_stopping();
+        let Some(entry) = self.children.get_mut(&key).filter(|entry| entry.generation == generation) else { return };
+        let before = std::mem::replace(&mut entry.state, State::Idle);
+        let (restart, by_hand, seasoned) = (entry.policy.restart, entry.by_hand, entry.seasoned);
+        let swept =
+            matches!(self.phase, Phase::Stopping(_)) || self.sweep.is_some_and(|sweep| sweep.is_taking_down(key));
+        match (before, how) {
+            (State::Idle | State::Pending, _) => {
+                debug_assert!(false, "{key:?} ended twice");
+                entry.state = before;
+                return;
+            }
+            // Added by hand, and caught by a group restart: the sweep will start it again.
+            (State::Stopping(_), _) if swept && by_hand && !stopping => {}
+            (State::Abandoned | State::Stopping(_), _) => self.rest(key),
+            (State::Starting, Down::Ignored) => {
+                entry.by_hand = false;
+                self.rest(key);
+            }
+            (State::Starting, Down::Exited(_)) if swept => self.rest(key),
+            (State::Starting, Down::Exited(_)) if by_hand => self.rest(key),
+            (State::Starting, Down::Exited(_)) if !seasoned && self.is_booting() => {
+                self.rest(key);
+                self.finish(Ending::Boot(key));
+            }
+            (State::Running, Down::Exited(reason)) if swept || !restart.after(&reason) => self.rest(key),
+            (State::Starting | State::Running, Down::Exited(reason)) => self.trouble(key, reason, now),
+            (State::Running, Down::Ignored) => debug_assert!(false, "{key:?} ignored its start after it"),
+        }
+        self.advance(now);
+    }
+
+    /// Time has passed.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        while let Some(&Reverse((at, key, generation))) = self.deadlines.peek() {
+            if at > now {
+                break;
+            }
+            self.deadlines.pop();
+            self.due(key, generation, now);
+        }
+        self.advance(now);
+    }
+
+    /// Stops all children and ends, unless it is already at it.
+    pub(crate) fn stop(&mut self, reason: ExitReason, now: Instant) {
+        if !self.is_stopping() {
+            self.finish(Ending::Asked(reason));
+            self.advance(now);
+        }
+    }
+
+    /// Stops a child, whose spec stays unless it is temporary. `None` for an unknown child; `true` when it is down already.
+    pub(crate) fn terminate(&mut self, key: Key, now: Instant) -> Option<bool> {
+        let swept = self.sweep.is_some();
+        let entry = self.children.get_mut(&key)?;
+        entry.held = swept;
+        match entry.state {
+            State::Idle | State::Abandoned => {}
+            State::Pending => self.rest(key),
+            State::Starting | State::Running => self.take_down(key, false, now),
+            State::Stopping(_) => return Some(false),
+        }
+        self.advance(now);
+        Some(!matches!(self.standing(key), Some(Standing::Stopping)))
+    }
+
+    /// Starts a child that is down. The caller has looked at its [`standing`](Self::standing).
+    pub(crate) fn restart(&mut self, key: Key) {
+        let swept = self.sweep.is_some_and(|sweep| sweep.is_taking_down(key));
+        self.edit(key, |entry| {
+            entry.by_hand = true;
+            entry.held = false;
+        });
+        if !swept {
+            self.start(key);
+        }
+    }
+
+    /// Removes the spec of a child that is down. The caller has looked at its [`standing`](Self::standing).
+    pub(crate) fn delete(&mut self, key: Key) {
+        self.children.remove(&key);
+        self.actions.push(Action::Removed { key });
+    }
+
+    pub(super) fn edit(&mut self, key: Key, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.children.get_mut(&key) {
+            change(entry);
+        }
+    }
+
+    /// A child has to be restarted: charges the budget, and decides who goes down and up with it.
+    pub(super) fn trouble(&mut self, key: Key, cause: ExitReason, now: Instant) {
+        if !self.window.charge(now) {
+            self.finish(Ending::Meltdown { key, cause });
+            return;
+        }
+        self.actions.push(Action::Restarting { key, cause });
+        match self.strategy.group(key) {
+            None => self.start(key),
+            Some(from) => self.sweep = Some(Sweep::down(from)),
+        }
+    }
+
+    pub(super) fn start(&mut self, key: Key) {
+        self.edit(key, |entry| {
+            entry.generation = entry.generation.wrapping_add(1);
+            entry.state = State::Starting;
+        });
+        let generation = self.children.get(&key).map_or(0, |entry| entry.generation);
+        self.actions.push(Action::Start { key, generation });
+    }
+
+    pub(super) fn take_down(&mut self, key: Key, returns: bool, now: Instant) {
+        let grace = self.grace;
+        let Some(entry) = self.children.get_mut(&key) else { return };
+        let (stage, step) = Stage::begin(entry.policy.shutdown, grace, now);
+        entry.state = State::Stopping(stage);
+        let generation = entry.generation;
+        self.deadlines.extend(stage.deadline().map(|at| Reverse((at, key, generation))));
+        self.actions.push(match step {
+            Step::Ask => Action::Ask { key, returns },
+            Step::Abort | Step::Abandon => Action::Abort { key, timed_out: false, returns },
+        });
+    }
+
+    /// The child is down and no restart of its own will follow.
+    pub(super) fn rest(&mut self, key: Key) {
+        let Some(entry) = self.children.get_mut(&key) else { return };
+        let refused = entry.by_hand && !entry.seasoned;
+        entry.by_hand = false;
+        if entry.state != State::Abandoned {
+            entry.state = State::Idle;
+        }
+        if entry.policy.restart == Restart::Temporary || refused {
+            self.delete(key);
+        } else {
+            self.actions.push(Action::Rested { key });
+        }
+    }
+
+    fn due(&mut self, key: Key, generation: u32, now: Instant) {
+        let grace = self.grace;
+        let returns = self.sweep.is_some_and(|sweep| sweep.is_taking_down(key)) && !self.is_stopping();
+        let Some(entry) = self.children.get_mut(&key).filter(|entry| entry.generation == generation) else { return };
+        let State::Stopping(stage) = entry.state else { return };
+        let Some((stage, step)) = stage.next(grace, now) else { return };
+        entry.state = State::Stopping(stage);
+        if step == Step::Abandon {
+            entry.state = State::Abandoned;
+            self.actions.push(Action::Abandon { key });
+            self.rest(key);
+        } else {
+            self.deadlines.extend(stage.deadline().map(|at| Reverse((at, key, generation))));
+            self.actions.push(Action::Abort { key, timed_out: true, returns });
+        }
+    }
+
+    fn finish(&mut self, ending: Ending) {
+        self.phase = Phase::Stopping(ending);
+        self.sweep = Some(Sweep::down(Key::FIRST));
+    }
+}

@@ -1,0 +1,16 @@
+//! What a supervisor decides, apart from what it does: pure functions and state machines over a list of children, an event
+//! and an instant. Nothing in here spawns, waits or reads a clock.
+
+mod budget;
+mod machine;
+#[cfg(test)]
+mod model;
+mod stop;
+mod strategy;
+mod sweep;
+
+pub(crate) use budget::{Budget, Window};
+pub(crate) use machine::{Action, Down, Ending, Key, Machine, Policy, Standing};
+pub use stop::Shutdown;
+pub(crate) use stop::{Stage, Step};
+pub use strategy::{Restart, Strategy};

@@ -1,0 +1,313 @@
+//! The machine against a naive model, and against a world that does anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use registry::ExitReason;
+use tokio::time::Instant;
+
+use super::budget::Budget;
+use super::machine::{Action, Down, Ending, Key, Machine, Policy, Standing};
+use super::stop::Shutdown;
+use super::strategy::{Restart, Strategy as Together};
+
+const GRACE: Duration = Duration::from_secs(1);
+
+fn together() -> impl Strategy<Value = Together> {
+    prop_oneof![Just(Together::OneForOne), Just(Together::OneForAll), Just(Together::RestForOne)]
+}
+
+fn restart() -> impl Strategy<Value = Restart> {
+    prop_oneof![Just(Restart::Permanent), Just(Restart::Transient), Just(Restart::Temporary)]
+}
+
+fn shutdown() -> impl Strategy<Value = Shutdown> {
+    prop_oneof![
+        Just(Shutdown::BrutalKill),
+        Just(Shutdown::Infinity),
+        (0_u64..5).prop_map(|seconds| Shutdown::Timeout(Duration::from_secs(seconds))),
+    ]
+}
+
+/// Starts and stops, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deed {
+    Start(u64),
+    Stop(u64),
+}
+
+/// What OTP's documentation says, in so many words: the whole of a restart done at once.
+struct Naive {
+    together: Together,
+    children: Vec<(u64, Restart, bool)>,
+    log: Vec<Deed>,
+}
+
+impl Naive {
+    fn end(&mut self, id: u64, clean: bool) {
+        let Some(at) = self.children.iter().position(|&(child, _, up)| child == id && up) else { return };
+        self.children[at].2 = false;
+        let again = match self.children[at].1 {
+            Restart::Permanent => true,
+            Restart::Transient => !clean,
+            Restart::Temporary => {
+                self.children.remove(at);
+                return;
+            }
+        };
+        if !again {
+            return;
+        }
+        let range = match self.together {
+            Together::OneForOne => at..at + 1,
+            Together::OneForAll => 0..self.children.len(),
+            Together::RestForOne => at..self.children.len(),
+        };
+        let (first, last) = (range.start, range.end);
+        self.stop(first, last);
+        let gone: Vec<_> =
+            self.children.extract_if(first..last, |(_, restart, _)| *restart == Restart::Temporary).collect();
+        drop(gone);
+        for child in &mut self.children[first..] {
+            if self.together != Together::OneForOne || child.0 == id {
+                child.2 = true;
+                self.log.push(Deed::Start(child.0));
+            }
+        }
+    }
+
+    fn stop(&mut self, first: usize, last: usize) {
+        for child in self.children[first..last].iter_mut().rev() {
+            if std::mem::take(&mut child.2) {
+                self.log.push(Deed::Stop(child.0));
+            }
+        }
+    }
+}
+
+/// Does what the machine says, at once and without a failure.
+fn obey(machine: &mut Machine, generations: &mut BTreeMap<Key, u32>, log: &mut Vec<Deed>, now: Instant) {
+    loop {
+        let actions = machine.take_actions();
+        if actions.is_empty() {
+            break;
+        }
+        for action in actions {
+            match action {
+                Action::Start { key, generation } => {
+                    log.push(Deed::Start(key.0));
+                    generations.insert(key, generation);
+                    machine.up(key, generation, now);
+                }
+                Action::Ask { key, .. } | Action::Abort { key, .. } => {
+                    log.push(Deed::Stop(key.0));
+                    machine.down(key, generations[&key], Down::Exited(ExitReason::Shutdown), now);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn who_is_started_and_stopped_is_what_the_naive_model_says(
+        together in together(),
+        restarts in proptest::collection::vec(restart(), 1..7),
+        ends in proptest::collection::vec((0_u64..7, any::<bool>()), 0..12),
+    ) {
+        let now = Instant::now();
+        let mut machine = Machine::new(together, Budget { max: u32::MAX, within: GRACE }, GRACE);
+        let mut naive = Naive { together, children: Vec::new(), log: Vec::new() };
+        for &restart in &restarts {
+            let key = machine.add(Policy { restart, shutdown: Shutdown::Infinity });
+            naive.children.push((key.0, restart, true));
+            naive.log.push(Deed::Start(key.0));
+        }
+        let (mut generations, mut log) = (BTreeMap::new(), Vec::new());
+        machine.boot(now);
+        obey(&mut machine, &mut generations, &mut log, now);
+        for (id, clean) in ends {
+            let key = Key(id);
+            if machine.standing(key) == Some(Standing::Running) {
+                let reason = if clean { ExitReason::Normal } else { ExitReason::Killed };
+                machine.down(key, generations[&key], Down::Exited(reason), now);
+                obey(&mut machine, &mut generations, &mut log, now);
+            }
+            naive.end(id, clean);
+            prop_assert_eq!(&log, &naive.log);
+        }
+        machine.stop(ExitReason::Shutdown, now);
+        obey(&mut machine, &mut generations, &mut log, now);
+        naive.stop(0, naive.children.len());
+        prop_assert_eq!(&log, &naive.log);
+        prop_assert!(machine.standing(Key(99)).is_none());
+    }
+}
+
+/// What may happen next in a world that owes nobody anything.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Up(u8),
+    Crash(u8),
+    Leave(u8),
+    Ignore(u8),
+    /// Something about an incarnation that was before.
+    Stale(u8),
+    Pass(u16),
+    Add(Restart),
+    Terminate(u8),
+    Restart(u8),
+    Delete(u8),
+    Stop,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        8 => any::<u8>().prop_map(Event::Up),
+        4 => any::<u8>().prop_map(Event::Crash),
+        2 => any::<u8>().prop_map(Event::Leave),
+        1 => any::<u8>().prop_map(Event::Ignore),
+        1 => any::<u8>().prop_map(Event::Stale),
+        2 => (0_u16..3_000).prop_map(Event::Pass),
+        1 => restart().prop_map(Event::Add),
+        1 => any::<u8>().prop_map(Event::Terminate),
+        1 => any::<u8>().prop_map(Event::Restart),
+        1 => any::<u8>().prop_map(Event::Delete),
+        1 => Just(Event::Stop),
+    ]
+}
+
+/// What there really is, whatever the machine thinks.
+#[derive(Default)]
+struct World {
+    /// Living incarnations, and whether their init was acknowledged.
+    alive: BTreeMap<Key, (u32, bool)>,
+    abandoned: BTreeSet<Key>,
+    attempts: Vec<Instant>,
+    finished: Option<Ending>,
+}
+
+impl World {
+    fn carry_out(&mut self, machine: &mut Machine, now: Instant) {
+        for action in machine.take_actions() {
+            assert!(self.finished.is_none(), "{action:?} after the end");
+            match action {
+                Action::Start { key, generation } => {
+                    assert!(!self.abandoned.contains(&key), "{key:?} is replaced while it is there");
+                    assert!(self.alive.insert(key, (generation, false)).is_none(), "{key:?} overlaps with itself");
+                }
+                Action::Ask { key, .. } | Action::Abort { key, .. } => {
+                    assert!(self.alive.contains_key(&key), "{key:?} is stopped and is not there");
+                }
+                Action::Abandon { key } => {
+                    assert!(self.alive.remove(&key).is_some());
+                    self.abandoned.insert(key);
+                }
+                Action::Restarting { .. } => self.attempts.push(now),
+                Action::Removed { key } | Action::Rested { key } => {
+                    assert!(!self.alive.contains_key(&key), "{key:?} is said to be down");
+                }
+                Action::Booted => {}
+                Action::Finished(ending) => {
+                    assert!(self.alive.is_empty(), "left behind: {:?}", self.alive);
+                    self.finished = Some(ending);
+                }
+            }
+        }
+    }
+
+    fn pick(&self, at: u8) -> Option<(Key, u32, bool)> {
+        let at = usize::from(at).checked_rem(self.alive.len())?;
+        self.alive.iter().nth(at).map(|(&key, &(generation, up))| (key, generation, up))
+    }
+
+    fn end(&mut self, machine: &mut Machine, at: u8, how: impl FnOnce(bool) -> Down, now: Instant) {
+        if let Some((key, generation, up)) = self.pick(at) {
+            self.alive.remove(&key);
+            machine.down(key, generation, how(up), now);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_nothing_overlaps_and_the_end_is_the_end(
+        together in together(),
+        (max, within) in (0_u32..6, 1_u64..5_000),
+        children in proptest::collection::vec((restart(), shutdown()), 0..6),
+        events in proptest::collection::vec(event(), 0..80),
+    ) {
+        let mut now = Instant::now();
+        let within = Duration::from_millis(within);
+        let mut machine = Machine::new(together, Budget { max, within }, GRACE);
+        let mut world = World::default();
+        for &(restart, shutdown) in &children {
+            machine.add(Policy { restart, shutdown });
+        }
+        machine.boot(now);
+        world.carry_out(&mut machine, now);
+        for event in events {
+            let key = |at: u8| Key(u64::from(at) % 8);
+            match event {
+                Event::Up(at) => if let Some((key, generation, false)) = world.pick(at) {
+                    world.alive.insert(key, (generation, true));
+                    machine.up(key, generation, now);
+                },
+                Event::Crash(at) => world.end(&mut machine, at, |_| Down::Exited(ExitReason::Killed), now),
+                Event::Leave(at) => world.end(&mut machine, at, |_| Down::Exited(ExitReason::Normal), now),
+                Event::Ignore(at) => world.end(&mut machine, at, |up| {
+                    if up { Down::Exited(ExitReason::Normal) } else { Down::Ignored }
+                }, now),
+                Event::Stale(at) => if let Some((key, generation, _)) = world.pick(at) {
+                    machine.down(key, generation.wrapping_sub(1), Down::Exited(ExitReason::Killed), now);
+                    machine.up(key, generation.wrapping_sub(1), now);
+                },
+                Event::Pass(millis) => {
+                    now += Duration::from_millis(millis.into());
+                    machine.tick(now);
+                }
+                _ if machine.is_stopping() => {}
+                Event::Add(restart) => {
+                    machine.add_by_hand(Policy { restart, shutdown: Shutdown::BrutalKill }, now);
+                }
+                Event::Terminate(at) => {
+                    machine.terminate(key(at), now);
+                }
+                Event::Restart(at) => if machine.standing(key(at)) == Some(Standing::Down) {
+                    machine.restart(key(at));
+                },
+                Event::Delete(at) => if machine.standing(key(at)) == Some(Standing::Down) {
+                    machine.delete(key(at));
+                },
+                Event::Stop => machine.stop(ExitReason::Shutdown, now),
+            }
+            world.carry_out(&mut machine, now);
+            for (&key, &(_, up)) in &world.alive {
+                let standing = machine.standing(key).expect("what is alive is known");
+                prop_assert!(up || standing != Standing::Running, "{key:?} is not up");
+                prop_assert!(!matches!(standing, Standing::Down | Standing::Abandoned), "{key:?} is alive");
+            }
+            let counted = world.attempts.iter().filter(|&&then| then + within >= now).count();
+            prop_assert!(counted <= max as usize, "{counted} attempts within the period");
+        }
+
+        // And then it is stopped, and everything ends that is asked to, some of it not before it is given up.
+        machine.stop(ExitReason::Shutdown, now);
+        world.carry_out(&mut machine, now);
+        for round in 0..2_000_u32 {
+            if world.finished.is_some() {
+                break;
+            }
+            if round % 3 == 0 {
+                world.end(&mut machine, 0, |_| Down::Exited(ExitReason::Shutdown), now);
+            }
+            now += Duration::from_millis(500);
+            machine.tick(now);
+            world.carry_out(&mut machine, now);
+        }
+        prop_assert!(world.finished.is_some(), "it never ended");
+        prop_assert!(world.alive.is_empty());
+    }
+}

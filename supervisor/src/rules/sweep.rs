@@ -1,0 +1,113 @@
+//! Taking children down in reverse order and up in order, one at a time.
+
+use registry::ExitReason;
+use tokio::time::Instant;
+
+use super::machine::{Action, Key, Machine, Phase, State};
+
+/// A pass over all children from a key on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sweep {
+    from: Key,
+    direction: Direction,
+    /// Where it has come to: everything beyond, in its direction, is done.
+    cursor: Key,
+    /// The child whose init it waits for.
+    current: Option<Key>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Down,
+    Up,
+}
+
+impl Sweep {
+    pub(super) const fn up(from: Key) -> Self {
+        Self { from, direction: Direction::Up, cursor: from, current: None }
+    }
+
+    pub(super) const fn down(from: Key) -> Self {
+        Self { from, direction: Direction::Down, cursor: Key(u64::MAX), current: None }
+    }
+
+    /// Whether this child is to be down before the sweep goes on.
+    pub(super) fn is_taking_down(self, key: Key) -> bool {
+        self.direction == Direction::Down && self.from <= key
+    }
+}
+
+impl Machine {
+    /// Carries the sweep on as far as it gets without waiting.
+    pub(super) fn advance(&mut self, now: Instant) {
+        while let Some(sweep) = self.sweep {
+            let goes_on = match sweep.direction {
+                Direction::Down => self.sweep_down(sweep, now),
+                Direction::Up => self.sweep_up(sweep, now),
+            };
+            if !goes_on {
+                break;
+            }
+        }
+    }
+
+    fn sweep_down(&mut self, sweep: Sweep, now: Instant) -> bool {
+        let mut rest = self.children.range(sweep.from..=sweep.cursor).rev();
+        let last = rest.find(|(_, entry)| matches!(entry.state, State::Starting | State::Running | State::Stopping(_)));
+        let Some((&key, entry)) = last else { return self.turn(sweep) };
+        if !matches!(entry.state, State::Stopping(_)) {
+            let returns = !self.is_stopping();
+            self.take_down(key, returns, now);
+        }
+        self.sweep = Some(Sweep { cursor: key, ..sweep });
+        false
+    }
+
+    /// All of them are down.
+    fn turn(&mut self, sweep: Sweep) -> bool {
+        if let Phase::Stopping(ending) = &self.phase {
+            self.actions.push(Action::Finished(ending.clone()));
+            self.phase = Phase::Done;
+            self.sweep = None;
+            return false;
+        }
+        for entry in self.children.range_mut(sweep.from..).map(|(_, entry)| entry) {
+            if entry.state == State::Idle && !entry.held {
+                entry.state = State::Pending;
+            }
+        }
+        self.sweep = Some(Sweep::up(sweep.from));
+        true
+    }
+
+    fn sweep_up(&mut self, sweep: Sweep, now: Instant) -> bool {
+        let next = self.children.range(sweep.cursor..).find(|&(&key, entry)| match entry.state {
+            State::Pending => true,
+            State::Starting | State::Stopping(_) => sweep.current == Some(key),
+            State::Abandoned => !entry.held,
+            State::Idle | State::Running => false,
+        });
+        let Some((&key, entry)) = next else {
+            self.sweep = None;
+            self.children.range_mut(sweep.from..).for_each(|(_, entry)| entry.held = false);
+            if self.phase == Phase::Booting {
+                self.phase = Phase::Running;
+                self.actions.push(Action::Booted);
+            }
+            return false;
+        };
+        match entry.state {
+            State::Pending => {
+                self.sweep = Some(Sweep { cursor: key, current: Some(key), ..sweep });
+                self.start(key);
+                false
+            }
+            // What cannot be killed cannot be replaced: the budget runs out, and the parent has to deal with it.
+            State::Abandoned => {
+                self.trouble(key, ExitReason::Abandoned, now);
+                true
+            }
+            _ => false,
+        }
+    }
+}

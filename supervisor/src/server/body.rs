@@ -1,0 +1,79 @@
+//! Makes incarnations of a server.
+
+use std::sync::Arc;
+
+use tokio::task::AbortHandle;
+
+use super::contract::Server;
+use super::mailbox::Slot;
+use super::reference::ServerRef;
+use super::serve::run;
+use crate::child::{Birth, Body, ChildKind, Core, Guard, Published, Seat, Settings, Starter};
+use crate::error::StartFailure;
+
+pub(crate) struct ServerBody<S: Server, F> {
+    factory: F,
+    slot: Option<Arc<Slot<S::Message>>>,
+}
+
+impl<S: Server, F: Fn() -> S> ServerBody<S, F> {
+    pub(crate) fn new(factory: F) -> Self {
+        Self { factory, slot: None }
+    }
+}
+
+impl<S: Server, F: Fn() -> S + Send + Sync + 'static> Body<ServerRef<S>> for ServerBody<S, F> {
+    fn handle(&mut self, settings: &Settings) -> ServerRef<S> {
+        ServerRef::new(Arc::clone(self.slot.get_or_insert_with(|| Slot::new(settings))))
+    }
+
+    fn assemble(self: Box<Self>, settings: &Settings, name: Option<Box<dyn Published>>) -> Arc<dyn Starter> {
+        let slot = self.slot.unwrap_or_else(|| Slot::new(settings));
+        Arc::new(ServerStarter { factory: self.factory, name, slot })
+    }
+}
+
+/// Shared with an incarnation until that is up.
+pub(super) struct ServerStarter<S: Server, F: Fn() -> S + Send + Sync + 'static> {
+    pub(super) factory: F,
+    pub(super) name: Option<Box<dyn Published>>,
+    pub(super) slot: Arc<Slot<S::Message>>,
+}
+
+impl<S: Server, F: Fn() -> S + Send + Sync + 'static> Starter for ServerStarter<S, F> {
+    fn seat(&self) -> Arc<dyn Seat> {
+        Arc::clone(&self.slot) as _
+    }
+
+    fn core(&self) -> &Core {
+        &self.slot.core
+    }
+
+    fn kind(&self) -> ChildKind {
+        ChildKind::Server
+    }
+
+    fn start(self: Arc<Self>, birth: Birth) -> Result<Option<AbortHandle>, StartFailure> {
+        if let Some(name) = &self.name {
+            name.reserve()?;
+        }
+        self.slot.core.begin();
+        let guard = Guard::new(self.seat(), birth);
+        let task = tokio::spawn(run(self, guard));
+        Ok(Some(task.abort_handle()))
+    }
+
+    fn release(&self) {
+        if let Some(name) = &self.name {
+            name.release();
+        }
+    }
+}
+
+impl<S: Server, F: Fn() -> S + Send + Sync + 'static> Drop for ServerStarter<S, F> {
+    fn drop(&mut self) {
+        // Whoever sees that it is gone finds its name free.
+        self.release();
+        self.slot.close();
+    }
+}

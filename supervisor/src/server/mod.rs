@@ -1,0 +1,19 @@
+//! Servers: one task, one mailbox, one typed message.
+
+mod body;
+mod call;
+mod context;
+mod contract;
+mod mailbox;
+mod reference;
+mod reply;
+mod serve;
+mod timers;
+
+pub(crate) use body::ServerBody;
+pub use context::Context;
+pub use contract::{Failure, Flow, Init, Server};
+pub(crate) use mailbox::{Mail, Slot};
+pub use reference::ServerRef;
+pub use reply::Reply;
+pub use timers::TimerId;

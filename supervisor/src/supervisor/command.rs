@@ -1,0 +1,17 @@
+//! What is asked of a running supervisor.
+
+use super::info::{ChildCount, ChildInfo};
+use crate::child::{ChildId, ChildRef, Spec};
+use crate::error::{DeleteChildError, RestartChildError, StartChildError, TerminateChildError};
+use crate::server::Reply;
+
+pub(super) enum Command {
+    Start { spec: Spec, reply: Reply<Result<(), StartChildError>> },
+    Terminate { child: ChildId, reply: Reply<Result<(), TerminateChildError>> },
+    Kill { child: ChildId, reply: Reply<Result<(), TerminateChildError>> },
+    Restart { child: ChildId, reply: Reply<Result<(), RestartChildError>> },
+    Delete { child: ChildId, reply: Reply<Result<(), DeleteChildError>> },
+    Which { reply: Reply<Vec<ChildInfo>> },
+    Count { reply: Reply<ChildCount> },
+    Find { child: ChildId, reply: Reply<Option<ChildRef>> },
+}

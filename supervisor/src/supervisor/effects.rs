@@ -1,0 +1,138 @@
+//! Carrying out what was decided.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use registry::{ExitReason, ProcessRef};
+
+use super::engine::Engine;
+use crate::child::{Birth, Happening, Intent, Note, Phase, Seat};
+use crate::error::StartFailure;
+use crate::metrics;
+use crate::rules::{Action, Key};
+
+impl Engine<'_> {
+    /// Carries out all actions that the machine has decided on.
+    pub(super) fn carry_out(&mut self) {
+        for action in self.machine.take_actions() {
+            match action {
+                Action::Start { key, generation } => self.start(key, generation),
+                Action::Ask { key, returns } => {
+                    if let Some(child) = self.children.get(&key) {
+                        child.spec.starter.core().ask(returns);
+                    }
+                }
+                Action::Abort { key, timed_out, returns } => {
+                    let intent = if timed_out { Intent::TimedOut } else { Intent::Kill };
+                    self.abort(key, intent, returns);
+                }
+                Action::Abandon { key } => self.abandon(key),
+                Action::Restarting { key, cause } => self.note_restart(key, &cause),
+                Action::Rested { key } => self.rest(key),
+                Action::Removed { key } => self.remove(key),
+                Action::Booted => self.boot(),
+                Action::Finished(ending) => self.finished = Some(ending),
+            }
+        }
+    }
+
+    fn start(&mut self, key: Key, generation: u32) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        self.failures.remove(&key);
+        let birth = Birth { notes: Some(self.sender.clone()), key: key.0, generation, direct: None };
+        match Arc::clone(&child.spec.starter).start(birth) {
+            Ok(abort) => {
+                child.abort = abort;
+                let core = child.spec.starter.core();
+                tracing::debug!(child = %core.id(), incarnation = core.incarnation(), "starting");
+            }
+            // Through the queue, so that a budget without a limit cannot keep the loop from anything else.
+            Err(failure) => drop(self.sender.send(Note {
+                key: key.0,
+                generation,
+                happening: Happening::Refused(Box::new(failure)),
+            })),
+        }
+    }
+
+    pub(super) fn abort(&mut self, key: Key, intent: Intent, returns: bool) {
+        let Some(child) = self.children.get(&key) else { return };
+        let core = child.spec.starter.core();
+        core.expect_return(returns);
+        // Before the abort: the reason must not be read without it.
+        core.intend(intent);
+        match &child.abort {
+            Some(abort) => abort.abort(),
+            None => core.ask(returns),
+        }
+    }
+
+    fn abandon(&mut self, key: Key) {
+        let Some(child) = self.children.get(&key) else { return };
+        let core = child.spec.starter.core();
+        tracing::error!(
+            child = %core.id(),
+            incarnation = core.incarnation(),
+            "did not end when aborted, and is left behind"
+        );
+        core.abandon();
+        self.shared.set_abandoned();
+        metrics::exit(&ExitReason::Abandoned);
+    }
+
+    fn rest(&mut self, key: Key) {
+        if let Some(child) = self.children.get(&key) {
+            child.spec.starter.core().settle(Phase::Down);
+            child.spec.starter.rested();
+        }
+    }
+
+    fn remove(&mut self, key: Key) {
+        let Some(child) = self.children.remove(&key) else { return };
+        self.ids.remove(child.spec.id());
+        let id = child.spec.id().clone();
+        // The factory is the user's, and its Drop too.
+        if catch_unwind(AssertUnwindSafe(|| drop(child))).is_err() {
+            tracing::error!(child = %id, "the factory of a child panicked while it was dropped");
+        }
+    }
+
+    fn boot(&mut self) {
+        if let Some(name) = &self.plan.name
+            && let Err(failure) = name.publish(&self.process())
+        {
+            let reason = failure.as_exit();
+            self.machine.stop(reason, tokio::time::Instant::now());
+            return;
+        }
+        self.booted = true;
+        self.guard.ready();
+    }
+
+    fn process(&self) -> ProcessRef {
+        let core = self.shared.core();
+        core.process(core.incarnation())
+    }
+
+    fn note_restart(&self, key: Key, cause: &ExitReason) {
+        if let Some(child) = self.children.get(&key) {
+            let core = child.spec.starter.core();
+            core.settle(Phase::Restarting);
+            tracing::warn!(child = %core.id(), incarnation = core.incarnation(), reason = %cause, "restarting");
+            metrics::restart(cause);
+        }
+    }
+
+    pub(super) fn note_exit(&mut self, key: Key, reason: &ExitReason) {
+        let Some(child) = self.children.get(&key) else { return };
+        let core = child.spec.starter.core();
+        tracing::debug!(child = %core.id(), incarnation = core.incarnation(), reason = %reason, "ended");
+        metrics::exit(reason);
+        if child.spec.starter.has_abandoned() {
+            self.shared.set_abandoned();
+        }
+        if self.is_awaited(key) {
+            self.failures.entry(key).or_insert_with(|| StartFailure::Exited(reason.clone()));
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The loop of one supervisor.
+//!
+//! It never waits for a child: it waits for any of a note from a child, a command, a deadline and its own stop. What to do is
+//! decided by the [`Machine`]; this carries it out.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use registry::ExitReason;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until};
+
+use super::answer::Waiting;
+use super::command::Command;
+use super::plan::Supervisor;
+use super::reference::Shared;
+use super::starter::Planned;
+use crate::child::{ChildId, Core, Guard, Happening, Host, Intent, Meltdown, Note, Outcome, Seat, Spec};
+use crate::error::{StartError, StartFailure};
+use crate::rules::{Down, Ending, Key, Machine, Policy};
+use crate::server::Mail;
+
+pub(super) struct Engine<'a> {
+    pub(super) plan: Arc<Planned>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) guard: &'a mut Guard,
+    pub(super) machine: Machine,
+    pub(super) children: HashMap<Key, Child>,
+    pub(super) ids: HashMap<ChildId, Key>,
+    /// Why a child did not come up, when it is more than an exit.
+    pub(super) failures: HashMap<Key, StartFailure>,
+    pub(super) waiting: Vec<Waiting>,
+    pub(super) sender: mpsc::UnboundedSender<Note>,
+    notes: mpsc::UnboundedReceiver<Note>,
+    pub(super) booted: bool,
+    pub(super) finished: Option<Ending>,
+}
+
+pub(super) struct Child {
+    pub(super) spec: Spec,
+    pub(super) abort: Option<AbortHandle>,
+}
+
+impl<'a> Engine<'a> {
+    pub(super) fn new(plan: &Arc<Planned>, shared: Arc<Shared>, guard: &'a mut Guard) -> Self {
+        let Supervisor { strategy, budget, grace, .. } = plan.supervisor;
+        let (sender, notes) = mpsc::unbounded_channel();
+        let mut engine = Self {
+            machine: Machine::new(strategy, budget, grace),
+            plan: Arc::clone(plan),
+            shared,
+            guard,
+            children: HashMap::new(),
+            ids: HashMap::new(),
+            failures: HashMap::new(),
+            waiting: Vec::new(),
+            sender,
+            notes,
+            booted: false,
+            finished: None,
+        };
+        for spec in &plan.supervisor.children {
+            let key = engine.machine.add(Policy { restart: spec.restart, shutdown: spec.shutdown });
+            engine.admit(key, spec.clone());
+        }
+        engine
+    }
+
+    pub(super) fn admit(&mut self, key: Key, spec: Spec) {
+        self.ids.insert(spec.id().clone(), key);
+        self.children.insert(key, Child { spec, abort: None });
+    }
+
+    pub(super) async fn run(mut self, mut mail: Mail<Command>) -> Outcome {
+        self.machine.boot(Instant::now());
+        loop {
+            self.carry_out();
+            self.answer();
+            if let Some(ending) = self.finished.take() {
+                return self.outcome(ending);
+            }
+            let deadline = self.machine.deadline();
+            let stoppable = !self.machine.is_stopping();
+            tokio::select! {
+                Some(note) = self.notes.recv() => self.hear(note),
+                Some(command) = receive(&mut mail) => self.obey(command),
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    self.machine.tick(Instant::now());
+                }
+                () = asked(self.shared.core()), if stoppable => {
+                    self.machine.stop(ExitReason::Shutdown, Instant::now());
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, note: Note) {
+        let (key, now) = (Key(note.key), Instant::now());
+        let how = match note.happening {
+            Happening::Ready => return self.machine.up(key, note.generation, now),
+            Happening::Exited(reason) => Down::Exited(reason),
+            Happening::Ignored => Down::Ignored,
+            Happening::Refused(failure) => {
+                let reason = failure.as_exit();
+                if self.is_awaited(key) {
+                    self.failures.insert(key, *failure);
+                }
+                Down::Exited(reason)
+            }
+            Happening::Unwanted | Happening::Changed => return,
+        };
+        if let Down::Exited(reason) = &how {
+            self.note_exit(key, reason);
+        }
+        self.machine.down(key, note.generation, how, now);
+    }
+
+    /// What is said of the supervisor's own end.
+    fn outcome(&mut self, ending: Ending) -> Outcome {
+        let refused = |error| Outcome::Refused(Box::new(StartFailure::Supervisor(Box::new(error))));
+        match ending {
+            Ending::Asked(reason) if self.booted => Outcome::Exited(reason),
+            Ending::Asked(reason) => refused(StartError::Stopped(reason)),
+            Ending::Boot(key) => refused(StartError::Child { child: self.id(key), cause: self.failure(key) }),
+            Ending::Meltdown { key, cause } => {
+                let meltdown = Meltdown { child: self.id(key), cause };
+                tracing::error!(
+                    supervisor = %self.plan.supervisor.id,
+                    child = %meltdown.child,
+                    reason = %meltdown.cause,
+                    "too many restarts: the supervisor gives up"
+                );
+                crate::metrics::meltdown();
+                let outcome = if self.booted {
+                    Outcome::Exited(ExitReason::from(&meltdown))
+                } else {
+                    refused(StartError::Meltdown(meltdown.clone()))
+                };
+                self.shared.set_meltdown(meltdown);
+                outcome
+            }
+        }
+    }
+
+    pub(super) fn id(&self, key: Key) -> ChildId {
+        self.children.get(&key).map_or_else(|| ChildId::from("?"), |child| child.spec.id().clone())
+    }
+
+    /// Whether somebody will ask why this child is not up.
+    pub(super) fn is_awaited(&self, key: Key) -> bool {
+        !self.booted || self.waiting.iter().any(|waiting| waiting.key() == key)
+    }
+
+    /// Why a child is not up.
+    pub(super) fn failure(&mut self, key: Key) -> StartFailure {
+        self.failures.remove(&key).unwrap_or(StartFailure::Ignored)
+    }
+}
+
+/// Aborted or panicked: the children are killed, and the supervisor's own end is told when theirs have come.
+impl Drop for Engine<'_> {
+    fn drop(&mut self) {
+        let own = self.shared.core();
+        let scope = own.scope(own.incarnation());
+        for (_, child) in self.children.drain() {
+            let starter = Arc::clone(&child.spec.starter);
+            let core = starter.core();
+            if core.has_ended(core.incarnation()) {
+                continue;
+            }
+            core.host(Host { spec: child.spec, scope: scope.clone() });
+            core.intend(Intent::Kill);
+            match child.abort {
+                Some(abort) => abort.abort(),
+                None => core.ask(false),
+            }
+        }
+    }
+}
+
+async fn receive(mail: &mut Mail<Command>) -> Option<Command> {
+    match mail.receiver() {
+        Some(receiver) => receiver.recv().await,
+        None => None,
+    }
+}
+
+/// Waits until the supervisor is asked to stop.
+async fn asked(core: &Core) {
+    poll_fn(|task| {
+        core.wake_when_asked(task.waker());
+        if core.is_asked() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}

@@ -1,0 +1,77 @@
+//! What a supervisor tells about its children.
+
+use crate::child::{ChildId, ChildKind, ChildRef};
+use crate::rules::{Restart, Standing};
+
+/// What a child is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ChildState {
+    /// Down, and not about to be started.
+    Stopped,
+    /// Its first init is under way, or one asked for by hand.
+    Starting,
+    /// Its init has been acknowledged.
+    Running,
+    /// It has been asked to stop, or aborted.
+    Stopping,
+    /// Down, and about to be started again.
+    Restarting,
+    /// It did not end even when aborted.
+    Abandoned,
+}
+
+/// A child as [`which_children`](crate::SupervisorRef::which_children) lists it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ChildInfo {
+    /// Its id.
+    pub id: ChildId,
+    /// What kind of child it is.
+    pub kind: ChildKind,
+    /// What it is doing.
+    pub state: ChildState,
+    /// Whether it is restarted when it ends.
+    pub restart: Restart,
+    /// A reference to it.
+    pub child: ChildRef,
+}
+
+/// How many children there are, as [`count_children`](crate::SupervisorRef::count_children) counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChildCount {
+    /// Children with a spec, up or not.
+    pub specs: usize,
+    /// Children that are up.
+    pub active: usize,
+    /// Children that are supervisors, up or not.
+    pub supervisors: usize,
+    /// Children that are not, up or not.
+    pub workers: usize,
+}
+
+impl ChildCount {
+    pub(crate) fn add(&mut self, kind: ChildKind, active: bool) {
+        self.specs += 1;
+        self.active += usize::from(active);
+        if kind.is_supervisor() {
+            self.supervisors += 1;
+        } else {
+            self.workers += 1;
+        }
+    }
+}
+
+impl From<Standing> for ChildState {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Down => Self::Stopped,
+            Standing::Starting => Self::Starting,
+            Standing::Running => Self::Running,
+            Standing::Stopping => Self::Stopping,
+            Standing::Restarting => Self::Restarting,
+            Standing::Abandoned => Self::Abandoned,
+        }
+    }
+}

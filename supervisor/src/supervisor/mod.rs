@@ -1,0 +1,20 @@
+//! The supervisor of a fixed list of children.
+
+mod answer;
+mod command;
+mod effects;
+mod engine;
+mod info;
+mod plan;
+mod reference;
+mod root;
+mod starter;
+mod subtree;
+
+pub use info::{ChildCount, ChildInfo, ChildState};
+pub use plan::Supervisor;
+pub use reference::SupervisorRef;
+pub use root::Tree;
+pub(crate) use root::start;
+pub use subtree::Subtree;
+pub(crate) use subtree::sealed;

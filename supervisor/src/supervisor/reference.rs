@@ -1,0 +1,286 @@
+//! The outside of a supervisor.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
+use parking_lot::Mutex;
+use registry::ExitReason;
+use tokio::sync::oneshot;
+
+use super::command::Command;
+use super::info::{ChildCount, ChildInfo};
+use crate::child::{ChildId, ChildRef, ChildSpec, Core, Meltdown, Phase, Seat, Settings};
+use crate::error::{DeleteChildError, NotRunning, RestartChildError, StartChildError, TerminateChildError};
+use crate::server::{Mail, Reply, ServerRef, Slot};
+
+/// How many questions wait for a supervisor before those who ask do.
+const COMMANDS: usize = 64;
+
+/// What a supervisor's incarnations and its references share.
+pub(super) struct Shared {
+    slot: Arc<Slot<Command>>,
+    meltdown: Mutex<Option<Meltdown>>,
+    /// A child could not be killed.
+    abandoned: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn new(settings: &Settings) -> Arc<Self> {
+        let settings = Settings { id: settings.id.clone(), mailbox: COMMANDS, keep_mail: false, ..*settings };
+        Arc::new(Self { slot: Slot::new(&settings), meltdown: Mutex::new(None), abandoned: AtomicBool::new(false) })
+    }
+
+    pub(super) fn take_mail(&self) -> Option<Mail<Command>> {
+        *self.meltdown.lock() = None;
+        Mail::take(&self.slot)
+    }
+
+    pub(super) fn set_meltdown(&self, meltdown: Meltdown) {
+        *self.meltdown.lock() = Some(meltdown);
+    }
+
+    pub(super) fn set_abandoned(&self) {
+        self.abandoned.store(true, Relaxed);
+    }
+
+    pub(super) fn has_abandoned(&self) -> bool {
+        self.abandoned.load(Relaxed)
+    }
+
+    pub(super) fn close(&self) {
+        self.slot.close();
+    }
+}
+
+impl Seat for Shared {
+    fn core(&self) -> &Core {
+        self.slot.core()
+    }
+
+    fn vacate(&self) {
+        self.slot.vacate();
+    }
+}
+
+/// A reference to a supervisor, stable over its restarts. Cheap to clone; it keeps nothing alive.
+///
+/// Questions are answered at any time, also while children start, restart or stop.
+#[derive(Clone)]
+pub struct SupervisorRef {
+    shared: Arc<Shared>,
+}
+
+impl SupervisorRef {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Adds a child after all others, starts it, and returns its handle once its init has been acknowledged.
+    ///
+    /// It is not part of the supervisor's own list: a supervisor that is restarted by its parent starts without it.
+    ///
+    /// # Errors
+    ///
+    /// The id is there already (up or down), the child does not come up (it leaves no spec, except a child that asked to be
+    /// ignored), or the supervisor is stopping or not running.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before the supervisor has begun with it, nothing is started; after that the child is started and supervised
+    /// like any other.
+    pub async fn start_child<H: Clone + Send + Sync + 'static>(
+        &self,
+        spec: ChildSpec<H>,
+    ) -> Result<H, StartChildError> {
+        let (spec, handle) = spec.assemble();
+        spec.starter.check().map_err(StartChildError::Invalid)?;
+        self.ask(|reply| Command::Start { spec, reply }).await.ok_or(StartChildError::NotRunning)??;
+        Ok(handle)
+    }
+
+    /// Stops a child, and returns when it has ended. Its spec is kept, unless it is temporary. A child that is down is
+    /// left as it is.
+    ///
+    /// # Errors
+    ///
+    /// There is no such child, or the supervisor is stopping or not running.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits, the stop goes on.
+    pub async fn terminate_child(&self, child: impl Into<ChildId>) -> Result<(), TerminateChildError> {
+        let child = child.into();
+        self.ask(|reply| Command::Terminate { child, reply }).await.ok_or(TerminateChildError::NotRunning)?
+    }
+
+    /// Aborts a child as if it had crashed: it ends as [`Killed`](ExitReason::Killed), and is restarted if its restart type
+    /// says so. Returns without waiting for that.
+    ///
+    /// # Errors
+    ///
+    /// There is no such child that is up, or the supervisor is stopping or not running.
+    pub async fn kill_child(&self, child: impl Into<ChildId>) -> Result<(), TerminateChildError> {
+        let child = child.into();
+        self.ask(|reply| Command::Kill { child, reply }).await.ok_or(TerminateChildError::NotRunning)?
+    }
+
+    /// Starts a child again that is down, and returns when it is up. It does not count against the budget.
+    ///
+    /// # Errors
+    ///
+    /// There is no such child, it is not down, it does not come up (and stays down), or the supervisor is stopping or not
+    /// running.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits, the start goes on.
+    pub async fn restart_child(&self, child: impl Into<ChildId>) -> Result<(), RestartChildError> {
+        let child = child.into();
+        self.ask(|reply| Command::Restart { child, reply }).await.ok_or(RestartChildError::NotRunning)?
+    }
+
+    /// Deletes the spec of a child that is down.
+    ///
+    /// # Errors
+    ///
+    /// There is no such child, it is not down, or the supervisor is stopping or not running.
+    pub async fn delete_child(&self, child: impl Into<ChildId>) -> Result<(), DeleteChildError> {
+        let child = child.into();
+        self.ask(|reply| Command::Delete { child, reply }).await.ok_or(DeleteChildError::NotRunning)?
+    }
+
+    /// All children in start order.
+    ///
+    /// # Errors
+    ///
+    /// The supervisor is not running.
+    pub async fn which_children(&self) -> Result<Vec<ChildInfo>, NotRunning> {
+        self.ask(|reply| Command::Which { reply }).await.ok_or(NotRunning)
+    }
+
+    /// How many children there are.
+    ///
+    /// # Errors
+    ///
+    /// The supervisor is not running.
+    pub async fn count_children(&self) -> Result<ChildCount, NotRunning> {
+        self.ask(|reply| Command::Count { reply }).await.ok_or(NotRunning)
+    }
+
+    /// The child of this id.
+    ///
+    /// # Errors
+    ///
+    /// The supervisor is not running.
+    pub async fn find_child(&self, child: impl Into<ChildId>) -> Result<Option<ChildRef>, NotRunning> {
+        let child = child.into();
+        self.ask(|reply| Command::Find { child, reply }).await.ok_or(NotRunning)
+    }
+
+    /// Stops all children in reverse order, and the supervisor; returns why it ended. A supervisor that has ended says why it
+    /// did.
+    ///
+    /// A supervisor that has a parent is restarted by it if it is permanent: terminate it there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits, the stop goes on.
+    pub async fn stop(&self) -> ExitReason {
+        self.child().stop().await
+    }
+
+    /// Waits until it has ended for good, with all of its children, and says why. Its names and theirs are free by then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when it is dropped; calling it again is the same.
+    pub async fn exited(&self) -> ExitReason {
+        self.child().gone().await.unwrap_or(ExitReason::Shutdown)
+    }
+
+    /// What made the last incarnation give up, if that is why it ended.
+    pub fn meltdown(&self) -> Option<Meltdown> {
+        self.shared.meltdown.lock().clone()
+    }
+
+    /// Whether something below it could not be killed, and was left behind.
+    pub fn has_abandoned(&self) -> bool {
+        self.shared.has_abandoned()
+    }
+
+    /// Whether it is up: all of its children have been started.
+    pub fn is_running(&self) -> bool {
+        self.shared.core().phase() == Phase::Running
+    }
+
+    /// The id that it has as a child.
+    pub fn id(&self) -> &ChildId {
+        self.shared.core().id()
+    }
+
+    /// The supervisor as a child.
+    pub fn child(&self) -> ChildRef {
+        ChildRef::new(Arc::clone(&self.shared) as _)
+    }
+
+    /// Asks the incarnation that is alive. `None` when there is none, or it ended without an answer.
+    async fn ask<R>(&self, command: impl FnOnce(Reply<R>) -> Command) -> Option<R> {
+        let core = self.shared.core();
+        let incarnation = core.incarnation();
+        if !matches!(core.phase(), Phase::Starting | Phase::Running) {
+            return None;
+        }
+        let (reply, mut answer) = oneshot::channel();
+        self.shared.slot.send(command(Reply::new(reply))).await?;
+        // What is sent to one that has ended is thrown away by the next, which may never come.
+        if core.has_ended(incarnation) {
+            return answer.try_recv().ok();
+        }
+        answer.await.ok()
+    }
+}
+
+impl ChildRef {
+    /// Asks it to stop, waits, and says why it ended.
+    pub(crate) async fn stop(&self) -> ExitReason {
+        let incarnation = self.incarnation();
+        if !self.core().has_ended(incarnation) {
+            self.core().ask(false);
+            self.ended(incarnation).await;
+        }
+        self.last_exit().unwrap_or(ExitReason::Shutdown)
+    }
+
+    /// The supervisor behind it; `None` when it is none with a fixed list of children.
+    pub fn supervisor(&self) -> Option<SupervisorRef> {
+        self.downcast::<Shared>().map(SupervisorRef::new)
+    }
+}
+
+impl From<&SupervisorRef> for ChildRef {
+    fn from(supervisor: &SupervisorRef) -> Self {
+        supervisor.child()
+    }
+}
+
+impl SupervisorRef {
+    /// The server with this id among the children; `None` when there is none, or it is no `S`.
+    ///
+    /// # Errors
+    ///
+    /// The supervisor is not running.
+    pub async fn find_server<S: crate::Server>(
+        &self,
+        child: impl Into<ChildId>,
+    ) -> Result<Option<ServerRef<S>>, NotRunning> {
+        Ok(self.find_child(child).await?.and_then(|child| child.server()))
+    }
+}
+
+impl fmt::Debug for SupervisorRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SupervisorRef").field("id", self.id()).field("phase", &self.shared.core().phase()).finish()
+    }
+}

@@ -1,0 +1,99 @@
+//! Makes incarnations of a supervisor.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use registry::ExitReason;
+use tokio::task::AbortHandle;
+
+use super::engine::Engine;
+use super::plan::Supervisor;
+use super::reference::Shared;
+use crate::child::{Birth, ChildKind, Core, Guard, Outcome, Published, Seat, Starter, catch};
+use crate::error::{StartError, StartFailure};
+
+pub(super) struct SupervisorStarter {
+    plan: Arc<Planned>,
+    shared: Arc<Shared>,
+}
+
+/// What an incarnation takes along.
+pub(super) struct Planned {
+    pub(super) supervisor: Supervisor,
+    pub(super) name: Option<Box<dyn Published>>,
+}
+
+impl SupervisorStarter {
+    pub(super) fn new(supervisor: Supervisor, name: Option<Box<dyn Published>>, shared: Arc<Shared>) -> Self {
+        Self { plan: Arc::new(Planned { supervisor, name }), shared }
+    }
+}
+
+impl Starter for SupervisorStarter {
+    fn seat(&self) -> Arc<dyn Seat> {
+        Arc::clone(&self.shared) as _
+    }
+
+    fn core(&self) -> &Core {
+        self.shared.core()
+    }
+
+    fn kind(&self) -> ChildKind {
+        ChildKind::Supervisor
+    }
+
+    fn start(self: Arc<Self>, birth: Birth) -> Result<Option<AbortHandle>, StartFailure> {
+        if let Some(name) = &self.plan.name {
+            name.reserve()?;
+        }
+        self.core().begin();
+        let guard = Guard::new(self.seat(), birth);
+        let task = tokio::spawn(run(Arc::clone(&self.plan), Arc::clone(&self.shared), guard));
+        Ok(Some(task.abort_handle()))
+    }
+
+    fn check(&self) -> Result<(), StartError> {
+        self.plan.supervisor.check()
+    }
+
+    fn has_abandoned(&self) -> bool {
+        self.shared.has_abandoned()
+    }
+
+    fn release(&self) {
+        if let Some(name) = &self.plan.name {
+            name.release();
+        }
+        self.rested();
+    }
+
+    fn rested(&self) {
+        for child in &self.plan.supervisor.children {
+            child.starter.release();
+        }
+    }
+}
+
+impl Drop for SupervisorStarter {
+    fn drop(&mut self) {
+        // Whoever sees that it is gone finds none of its names.
+        self.release();
+        self.shared.close();
+    }
+}
+
+/// The main task. The guard is dropped last.
+async fn run(plan: Arc<Planned>, shared: Arc<Shared>, mut guard: Guard) {
+    let outcome = {
+        let mut supervising = pin!(Some(supervise(plan, shared, &mut guard)));
+        catch(supervising.as_mut()).await
+    };
+    guard.finish(outcome.unwrap_or_else(|panic| Outcome::Exited(ExitReason::Panic(panic))));
+}
+
+async fn supervise(plan: Arc<Planned>, shared: Arc<Shared>, guard: &mut Guard) -> Outcome {
+    match shared.take_mail() {
+        Some(mail) => Engine::new(&plan, shared, guard).run(mail).await,
+        None => Outcome::Exited(ExitReason::Shutdown),
+    }
+}

@@ -1,0 +1,199 @@
+//! Section 6: children administered by hand.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+
+use supervisor::testing::settle;
+use supervisor::{
+    ChildKind, ChildSpec, ChildState, DeleteChildError, DynamicSupervisor, Restart, RestartChildError, StartChildError,
+    StartFailure, Strategy, Supervisor, SupervisorRef, TerminateChildError, Tree,
+};
+
+use support::{Ask, Journal, SECOND, Script, probe, scripted, tell};
+
+async fn one(journal: &Journal) -> Tree<SupervisorRef> {
+    Supervisor::new(Strategy::OneForOne).child(probe("a", journal)).start().await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn s6_start_child_refuses_an_id_that_is_there() {
+    let journal = Journal::default();
+    let tree = one(&journal).await;
+    let refused = tree.start_child(probe("a", &journal)).await.unwrap_err();
+    let StartChildError::AlreadyStarted(child) = refused else { panic!("{refused:?}") };
+    assert_eq!(child.server::<support::Probe>().unwrap().call(Ask::Ping).await, Ok(1), "the one that is there");
+
+    tree.terminate_child("a").await.unwrap();
+    let refused = tree.start_child(probe("a", &journal)).await.unwrap_err();
+    assert!(matches!(&refused, StartChildError::AlreadyPresent(id) if *id == "a"), "{refused:?}");
+    tree.delete_child("a").await.unwrap();
+    let a = tree.start_child(probe("a", &journal)).await.unwrap();
+    assert_eq!(a.call(Ask::Ping).await, Ok(1));
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s6_start_child_that_fails_leaves_no_spec_and_the_supervisor_alone() {
+    let journal = Journal::default();
+    let tree = one(&journal).await;
+    let failing = Script::default();
+    failing.fail(1);
+    let refused = tree.start_child(scripted("b", &journal, &failing)).await.unwrap_err();
+    let StartChildError::Failed { child, cause: StartFailure::Exited(reason) } = refused else { panic!("{refused:?}") };
+    assert_eq!((child.as_str(), reason.as_str()), ("b", "error"));
+    assert_eq!(tree.count_children().await.unwrap().specs, 1);
+    assert_eq!(journal.take(), "+a");
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s6_terminate_child_is_idempotent_and_a_restart_is_a_new_incarnation() {
+    let journal = Journal::default();
+    let tree = one(&journal).await;
+    for _ in 0..3 {
+        assert_eq!(tree.terminate_child("a").await, Ok(()));
+    }
+    assert_eq!(tree.terminate_child("b").await, Err(TerminateChildError::NotFound));
+    tree.restart_child("a").await.unwrap();
+    assert_eq!(journal.take(), "+a -a +a");
+    assert_eq!(tree.find_child("a").await.unwrap().unwrap().incarnation(), 2);
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s6_terminate_child_returns_when_it_has_ended_and_others_are_answered_meanwhile() {
+    let journal = Journal::default();
+    let slow = Script { stop_time: SECOND * 3, ..Script::default() };
+    let tree =
+        Arc::new(Supervisor::new(Strategy::OneForOne).child(scripted("a", &journal, &slow)).start().await.unwrap());
+    let stopping = tokio::spawn({
+        let tree = Arc::clone(&tree);
+        async move {
+            tree.terminate_child("a").await.unwrap();
+            tree.find_child("a").await.unwrap().unwrap().last_exit()
+        }
+    });
+    settle().await;
+    assert_eq!(tree.which_children().await.unwrap()[0].state, ChildState::Stopping);
+    assert_eq!(tree.delete_child("a").await, Err(DeleteChildError::Running));
+    assert!(matches!(tree.restart_child("a").await, Err(RestartChildError::Running)));
+    assert_eq!(journal.take(), "+a");
+    assert_eq!(stopping.await.unwrap(), Some(supervisor::ExitReason::Shutdown));
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s6_a_temporary_child_that_is_terminated_leaves_no_spec() {
+    let journal = Journal::default();
+    let tree = one(&journal).await;
+    tree.start_child(probe("t", &journal).restart(Restart::Temporary)).await.unwrap();
+    tree.terminate_child("t").await.unwrap();
+    assert_eq!(tree.terminate_child("t").await, Err(TerminateChildError::NotFound));
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s6_restart_child_and_delete_child_tell_exactly_what_is_wrong() {
+    let journal = Journal::default();
+    let slow = Script { init_time: SECOND, ..Script::default() };
+    let tree = Supervisor::new(Strategy::OneForOne).child(scripted("a", &journal, &slow)).start().await.unwrap();
+    assert!(matches!(tree.restart_child("x").await, Err(RestartChildError::NotFound)));
+    assert_eq!(tree.delete_child("x").await, Err(DeleteChildError::NotFound));
+    assert!(matches!(tree.restart_child("a").await, Err(RestartChildError::Running)));
+    assert_eq!(tree.delete_child("a").await, Err(DeleteChildError::Running));
+
+    tree.kill_child("a").await.unwrap();
+    settle().await;
+    assert_eq!(tree.which_children().await.unwrap()[0].state, ChildState::Restarting);
+    assert!(matches!(tree.restart_child("a").await, Err(RestartChildError::Restarting)));
+    assert_eq!(tree.delete_child("a").await, Err(DeleteChildError::Restarting));
+
+    tree.terminate_child("a").await.unwrap();
+    slow.fail(1);
+    let refused = tree.restart_child("a").await.unwrap_err();
+    assert!(matches!(refused, RestartChildError::Failed(StartFailure::Exited(_))), "{refused:?}");
+    assert_eq!(tree.which_children().await.unwrap()[0].state, ChildState::Stopped, "its spec is kept");
+    tree.restart_child("a").await.unwrap();
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s6_which_children_and_count_children_tell_what_there_is() {
+    let journal = Journal::default();
+    let tree = Supervisor::new(Strategy::OneForOne)
+        .child(probe("a", &journal))
+        .child(ChildSpec::task("t", |cx| async move { cx.stopped().await }).restart(Restart::Transient))
+        .child(ChildSpec::supervisor(Supervisor::new(Strategy::OneForAll)).id("s"))
+        .child(ChildSpec::supervisor(DynamicSupervisor::new()).id("d"))
+        .start()
+        .await
+        .unwrap();
+    tree.terminate_child("t").await.unwrap();
+    let children = tree.which_children().await.unwrap();
+    let told: Vec<_> =
+        children.iter().map(|child| (child.id.as_str(), child.kind, child.state, child.restart)).collect();
+    assert_eq!(
+        told,
+        [
+            ("a", ChildKind::Server, ChildState::Running, Restart::Permanent),
+            ("t", ChildKind::Task, ChildState::Stopped, Restart::Transient),
+            ("s", ChildKind::Supervisor, ChildState::Running, Restart::Permanent),
+            ("d", ChildKind::Supervisor, ChildState::Running, Restart::Permanent),
+        ]
+    );
+    let count = tree.count_children().await.unwrap();
+    assert_eq!((count.specs, count.active, count.supervisors, count.workers), (4, 3, 2, 2));
+    assert!(children[3].child.dynamic_supervisor().is_some());
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s6_a_dropped_start_child_leaves_no_orphan() {
+    let journal = Journal::default();
+    let tree = one(&journal).await;
+    let slow = Script { init_time: SECOND * 2, ..Script::default() };
+    let mut spec = scripted("b", &journal, &slow);
+    let b = spec.reference();
+    assert!(tokio::time::timeout(SECOND, tree.start_child(spec)).await.is_err());
+    tokio::time::sleep(SECOND * 2).await;
+    // It is the supervisor's child like any other, and goes with it.
+    assert_eq!(tree.count_children().await.unwrap().active, 2);
+    tree.stop().await;
+    assert_eq!(b.child().gone().await, Some(supervisor::ExitReason::Shutdown));
+    assert_eq!(journal.take(), "+a +b -b -a");
+    assert_eq!(slow.inits.load(SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s6_calls_on_an_ended_supervisor_are_not_running() {
+    let journal = Journal::default();
+    let tree = one(&journal).await;
+    let root = tree.reference();
+    tree.stop().await;
+    tree.exited().await;
+    assert!(matches!(root.start_child(probe("b", &journal)).await, Err(StartChildError::NotRunning)));
+    assert_eq!(root.terminate_child("a").await, Err(TerminateChildError::NotRunning));
+    assert!(matches!(root.restart_child("a").await, Err(RestartChildError::NotRunning)));
+    assert_eq!(root.delete_child("a").await, Err(DeleteChildError::NotRunning));
+    assert!(root.which_children().await.is_err());
+    assert!(root.count_children().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_added_by_hand_is_restarted_like_any_other_and_forgotten_by_a_new_incarnation_of_its_supervisor() {
+    let journal = Journal::default();
+    let mut inner = ChildSpec::supervisor(Supervisor::new(Strategy::OneForOne).child(probe("a", &journal))).id("inner");
+    let inner_ref = inner.reference();
+    let tree = Supervisor::new(Strategy::OneForOne).child(inner).start().await.unwrap();
+    let b = inner_ref.start_child(probe("b", &journal)).await.unwrap();
+    tell(&b, Ask::Panic);
+    settle().await;
+    assert_eq!(b.call(Ask::Ping).await, Ok(2));
+    tree.kill_child("inner").await.unwrap();
+    settle().await;
+    assert_eq!(inner_ref.count_children().await.unwrap().specs, 1);
+    assert_eq!(b.call(Ask::Ping).await, Err(supervisor::CallError::NotRunning));
+    tree.stop().await;
+}

@@ -1,0 +1,193 @@
+//! Section 9.3: the root of a program, as a program of its own that gets real signals.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use supervisor::{ChildSpec, Run, Shutdown, Strategy, Supervisor};
+
+/// Which program to be: set for the process that a test starts.
+const ROLE: &str = "SUPERVISOR_TEST_ROLE";
+
+/// Not a test: what the tests below start, and what returns at once for anyone else.
+#[test]
+fn program() {
+    let Ok(role) = std::env::var(ROLE) else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let code = runtime.block_on(play(&role));
+    drop(runtime);
+    // The code of `main` is not a test's to give: only `exit` can say it.
+    let code = (0..=255).find(|&byte| format!("{:?}", ExitCode::from(byte)) == format!("{code:?}")).unwrap();
+    std::process::exit(code.into());
+}
+
+async fn play(role: &str) -> ExitCode {
+    let say = |what: &'static str| {
+        ChildSpec::task(what, move |cx| async move {
+            cx.stopped().await;
+            println!("stopped {what}");
+        })
+    };
+    let supervisor = Supervisor::new(Strategy::OneForOne).budget(0, Duration::from_secs(1));
+    let supervisor = match role {
+        "ordered" => supervisor.child(say("first")).child(say("second")),
+        "slow" | "hesitant" => {
+            supervisor.child(ChildSpec::task("slow", |_| std::future::pending::<()>()).shutdown(Shutdown::Infinity))
+        }
+        // A task that holds its thread for ever.
+        "stuck" => {
+            supervisor.child(ChildSpec::task("stuck", |_| async { hold_the_thread() }).shutdown(Shutdown::BrutalKill))
+        }
+        "nested" => supervisor.child(ChildSpec::supervisor(
+            Supervisor::new(Strategy::OneForOne)
+                .child(ChildSpec::blocking("stuck", |_| hold_the_thread()).shutdown(Shutdown::BrutalKill)),
+        )),
+        "meltdown" => supervisor.child(ChildSpec::task("fails", |_| async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Err::<(), _>("no")
+        })),
+        other => panic!("no role {other}"),
+    };
+    let tree = supervisor.grace(Duration::from_millis(100)).start().await.unwrap();
+    println!("up");
+    match role {
+        "slow" => Run::new(tree).deadline(Duration::from_millis(300)).run().await,
+        _ => supervisor::run(tree).await,
+    }
+}
+
+fn hold_the_thread() {
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// A program of its own, and the service manager that it tells how it is.
+struct Program {
+    process: Child,
+    output: BufReader<std::process::ChildStdout>,
+    manager: UnixDatagram,
+}
+
+impl Program {
+    /// Starts it, and returns when it is ready: signals are handled from then on.
+    fn start(test: &str, role: &str) -> Self {
+        let name = format!("supervisor-{test}-{role}-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(name.as_bytes()).unwrap();
+        Self::start_with(UnixDatagram::bind_addr(&address).unwrap(), &format!("@{name}"), role, &[])
+    }
+
+    fn start_with(manager: UnixDatagram, address: &str, role: &str, env: &[(&str, &str)]) -> Self {
+        manager.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "program", "--nocapture", "--test-threads=1"]).env(ROLE, role);
+        command.env_remove("WATCHDOG_USEC").env_remove("WATCHDOG_PID").env("NOTIFY_SOCKET", address);
+        command.envs(env.iter().copied());
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        let mut program = Self { process, output, manager };
+        program.read_until("up");
+        assert_eq!(program.told(), "READY=1");
+        program
+    }
+
+    /// What it tells the service manager next.
+    fn told(&self) -> String {
+        let mut state = [0; 64];
+        let length = self.manager.recv(&mut state).unwrap();
+        String::from_utf8_lossy(&state[..length]).into_owned()
+    }
+
+    fn read_until(&mut self, line: &str) {
+        let mut read = String::new();
+        while self.output.read_line(&mut read).unwrap() > 0 {
+            if read.ends_with(&format!("{line}\n")) {
+                return;
+            }
+        }
+        panic!("no line `{line}` in `{read}`");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// The exit code, and the rest of its output.
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        (self.process.wait().unwrap().code(), rest)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It has ended, unless the test failed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn s9_3_a_signal_stops_the_tree_in_order() {
+    for signal in ["-TERM", "-INT"] {
+        let program = Program::start(signal, "ordered");
+        program.signal(signal);
+        let (code, output) = program.end();
+        assert_eq!(code, Some(0), "{output}");
+        assert_eq!(output, "stopped second\nstopped first\n");
+    }
+}
+
+#[test]
+fn s9_3_a_second_signal_kills() {
+    for (signal, expected) in [("-TERM", 143), ("-INT", 130)] {
+        let program = Program::start(signal, "hesitant");
+        program.signal("-TERM");
+        assert_eq!(program.told(), "STOPPING=1", "the first one stops in order, which takes for ever");
+        program.signal(signal);
+        assert_eq!(program.end().0, Some(expected));
+    }
+}
+
+#[test]
+fn s9_3_the_stop_has_a_deadline() {
+    let begun = Instant::now();
+    let program = Program::start("deadline", "slow");
+    program.signal("-TERM");
+    assert_eq!(program.end().0, Some(2));
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn s9_3_a_child_that_cannot_be_killed_does_not_keep_the_program() {
+    for role in ["stuck", "nested"] {
+        let program = Program::start("left", role);
+        program.signal("-TERM");
+        assert_eq!(program.end().0, Some(2), "{role}");
+    }
+}
+
+#[test]
+fn s9_3_a_meltdown_is_exit_code_1() {
+    assert_eq!(Program::start("code", "meltdown").end().0, Some(1));
+}
+
+#[test]
+fn s9_3_the_service_manager_is_told_ready_watchdog_and_stopping() {
+    // A socket with a path; those of the other tests have abstract names.
+    let path = std::env::temp_dir().join(format!("supervisor-watchdog-{}", std::process::id()));
+    let manager = UnixDatagram::bind(&path).unwrap();
+    let program = Program::start_with(manager, path.to_str().unwrap(), "ordered", &[("WATCHDOG_USEC", "20000")]);
+    for _ in 0..3 {
+        assert_eq!(program.told(), "WATCHDOG=1");
+    }
+    program.signal("-TERM");
+    let last = std::iter::repeat_with(|| program.told()).find(|state| state != "WATCHDOG=1");
+    assert_eq!(last.as_deref(), Some("STOPPING=1"));
+    assert_eq!(program.end().0, Some(0));
+    std::fs::remove_file(path).unwrap();
+}
