@@ -1,0 +1,149 @@
+//! The whole program: its tree, from the store up to the web endpoint.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use registry::ServiceRegistry;
+use supervisor::{Strategy, Supervisor, SupervisorRef, Tree};
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, Limits};
+use crate::domain::room::Rooms;
+use crate::store::{Location, OpenError, Place, Store};
+use crate::telemetry;
+use crate::web::{self, Endpoint, Origins, Web};
+
+/// The program, running.
+///
+/// ```text
+/// chat-demo (one_for_one)
+/// ├── metrics                  folds samples together
+/// ├── store                    the writer of the database
+/// ├── rooms (dynamic)
+/// │   └── room:CODE …          transient, started on first use
+/// └── web                      pages and sockets
+/// ```
+#[derive(Debug)]
+pub struct App {
+    tree: Tree<SupervisorRef>,
+    address: SocketAddr,
+    rooms: Rooms,
+}
+
+/// Why the program does not start. Each says in one line what is wrong and what can be done.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Another program listens there.
+    #[error("port {} on {} is in use: stop the other program, or choose another port with --port (0 picks a free one)", .0.port(), .0.ip())]
+    PortInUse(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {cause}; choose another address with --host and --port")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The database cannot be used.
+    #[error("cannot use the database {}: {cause}; choose another file with --database PATH, or keep nothing with --memory", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        cause: OpenError,
+    },
+    /// Something did not come up.
+    #[error("the program did not come up: {0}")]
+    Tree(#[from] supervisor::StartError),
+}
+
+impl App {
+    /// Starts everything; when it returns, the endpoint accepts connections.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], with nothing left running.
+    pub async fn start(config: Config, limits: Limits, metrics: PrometheusHandle) -> Result<Self, StartError> {
+        let endpoint = listen(SocketAddr::new(config.host, config.port))?;
+        let address = endpoint.address();
+        let location = if config.memory {
+            Location::Memory(format!("chat-{}", address.port()))
+        } else {
+            Location::File(config.database.clone())
+        };
+        let place = prepare(location, &config.database).await?;
+
+        let registry = ServiceRegistry::new();
+        registry.describe_metrics();
+        supervisor::describe_metrics();
+        let namespace = registry.namespace("production").expect("a good name");
+        let store = Store::new(namespace.clone());
+        let rooms = Rooms::new(namespace.clone(), store.clone(), limits);
+        let web = Web {
+            rooms: rooms.clone(),
+            store,
+            limits,
+            origins: Arc::new(Origins::new(address, &config.origins)),
+            admin: config.admin_token,
+            registry,
+            metrics: metrics.clone(),
+            stop: CancellationToken::new(),
+            sockets: TaskTracker::new(),
+        };
+        let tree = Supervisor::new(Strategy::OneForOne)
+            .id("chat-demo")
+            .budget(10, Duration::from_secs(10))
+            .child(telemetry::upkeep(metrics))
+            .child(Store::child_spec(&namespace, place))
+            .child(Rooms::child_spec(&namespace))
+            .child(web::child_spec(&endpoint, web))
+            .start()
+            .await?;
+        Ok(Self { tree, address, rooms })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address to open in a browser.
+    pub fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    /// The rooms.
+    pub fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+
+    /// The root of the tree.
+    pub fn tree(&self) -> &SupervisorRef {
+        &self.tree
+    }
+
+    /// The tree itself, to be run until a signal comes.
+    pub fn into_tree(self) -> Tree<SupervisorRef> {
+        self.tree
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<Endpoint, StartError> {
+    Endpoint::bind(address).map_err(|cause| match cause.kind() {
+        std::io::ErrorKind::AddrInUse => StartError::PortInUse(address),
+        _ => StartError::Listen { address, cause },
+    })
+}
+
+async fn prepare(location: Location, path: &Path) -> Result<Place, StartError> {
+    let prepared = tokio::task::spawn_blocking(|| Place::prepare(location)).await.unwrap_or(Err(OpenError::Crashed));
+    prepared.map_err(|cause| StartError::Database { path: path.to_owned(), cause })
+}

@@ -1,0 +1,81 @@
+//! People and what they say.
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Body, ClientId, DisplayName};
+
+/// The number of a message in its room: 1, 2, 3 … without a gap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seq(pub u64);
+
+impl Seq {
+    /// The number after this one.
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Who somebody is to the others; it stays the same over visits and changes of name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PersonId(pub i64);
+
+/// Somebody who has given a name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Person {
+    /// Who it is.
+    pub id: PersonId,
+    /// What the others see.
+    pub name: DisplayName,
+}
+
+/// Milliseconds since the beginning of 1970, UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixMillis(pub i64);
+
+impl UnixMillis {
+    /// The time on this machine's clock.
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// A message on its way to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// Who says it.
+    pub author: Person,
+    /// What its author's client calls it.
+    pub client_id: ClientId,
+    /// What it says.
+    pub body: Body,
+    /// When it reached the room.
+    pub at: UnixMillis,
+}
+
+/// A message that is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Its number in the room.
+    pub seq: Seq,
+    /// Who said it, by the name of that time.
+    pub author: Person,
+    /// What its author's client calls it.
+    pub client_id: ClientId,
+    /// What it says.
+    pub body: Body,
+    /// When it reached the room.
+    pub at: UnixMillis,
+}

@@ -1,0 +1,18 @@
+//! What the chat is about, apart from how it is shown: codes, names, bodies, people, rooms.
+//!
+//! Everything here that decides is pure; each service has its `logic`, its `server` and, in its
+//! `mod.rs`, the functions that hide processes and names from the callers.
+
+mod body;
+mod client_id;
+mod code;
+mod message;
+mod name;
+pub mod room;
+mod text;
+
+pub use body::{Body, BodyError, MAX_BODY_BYTES};
+pub use client_id::{ClientId, ClientIdError};
+pub use code::{ALPHABET, CODE_LENGTH, CodeError, RoomCode};
+pub use message::{Draft, Message, Person, PersonId, Seq, UnixMillis};
+pub use name::{DisplayName, MAX_NAME_CHARS, NameError};

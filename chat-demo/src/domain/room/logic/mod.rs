@@ -1,0 +1,9 @@
+//! The rules of a room: plain data and functions, with no task, no clock and no channel in them.
+
+mod log;
+mod members;
+mod outgoing;
+
+pub(crate) use log::{Applied, Gap, Log};
+pub(crate) use members::{ConnectionId, Members, PresenceChange};
+pub(crate) use outgoing::{Offer, Outgoing};

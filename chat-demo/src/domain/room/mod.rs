@@ -1,0 +1,331 @@
+//! Rooms: one supervised process each, started on first use and found by name.
+//!
+//! [`Rooms`] is what the rest of the program sees; which process a room is, what it is called in the
+//! registry, and how it comes back, stays in here.
+
+mod logic;
+mod outbox;
+mod server;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use registry::{Namespace, Service};
+use supervisor::{ChildSpec, DynamicSupervisor, DynamicSupervisorRef, Restart, ServerRef};
+use thiserror::Error;
+use tokio::time::{Instant, sleep};
+
+pub(crate) use outbox::{Closed, Event};
+
+use self::logic::ConnectionId;
+use self::outbox::{Inbox, outbox};
+use self::server::{RoomMessage, RoomServer};
+use super::{Body, ClientId, Draft, Message, Person, RoomCode, Seq, UnixMillis};
+use crate::config::Limits;
+use crate::store::{Page, Store, StoreError};
+
+const ROOMS: Service<DynamicSupervisorRef> = Service::new("rooms");
+
+/// How many codes are drawn until one is new; with 850 thousand million of them the second one
+/// should never be needed.
+const DRAWS: u32 = 8;
+
+/// How long a message may take to be stored: longer than a room goes on trying.
+const POST: Duration = Duration::from_secs(15);
+
+/// How long the wait between two tries to post is at first and at most.
+const FIRST_WAIT: Duration = Duration::from_millis(20);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// How long a caller waits for a room that is being restarted.
+const RESTART: Duration = Duration::from_secs(5);
+
+/// All rooms.
+#[derive(Clone, Debug)]
+pub struct Rooms {
+    namespace: Namespace,
+    store: Store,
+    limits: Limits,
+    connections: Arc<AtomicU64>,
+}
+
+/// What somebody who comes into a room is told.
+#[derive(Debug)]
+pub(crate) struct Welcome {
+    /// The number of the last message.
+    pub(crate) last: Seq,
+    /// The number after which messages were asked for is not from this history.
+    pub(crate) reset: bool,
+    /// Who is there.
+    pub(crate) members: Vec<Person>,
+    /// What was missed and is to be read from the history: after the first number, before the second.
+    pub(crate) older: Option<(Seq, Seq)>,
+    /// What was missed after that.
+    pub(crate) recent: Vec<Arc<Message>>,
+}
+
+/// A connection to one incarnation of a room. Dropping it leaves the room.
+#[derive(Debug)]
+pub(crate) struct Membership {
+    connection: ConnectionId,
+    room: ServerRef<RoomServer>,
+    inbox: Inbox,
+}
+
+/// A message that is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Posted {
+    /// Its number.
+    pub seq: Seq,
+    /// When it reached the room.
+    pub at: UnixMillis,
+}
+
+/// Why there is no new room.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// Every code that was drawn belongs to a room already.
+    #[error("no free room code was found")]
+    NoFreeCode,
+    /// The store does not work now.
+    #[error("the room cannot be stored now")]
+    Store(#[from] StoreError),
+}
+
+/// Why a room cannot be entered.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// There is no such room.
+    #[error("there is no such room")]
+    Unknown,
+    /// It has as many connections as it may.
+    #[error("the room is full")]
+    Full,
+    /// It cannot be reached now.
+    #[error("the room cannot be reached now")]
+    Unreachable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+/// Why a message is not accepted. Sending it again never stores it twice.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum PostError {
+    /// There is no such room.
+    #[error("there is no such room")]
+    Unknown,
+    /// Too many messages wait to be stored.
+    #[error("the room is very busy")]
+    Busy,
+    /// The store did not take it.
+    #[error("it could not be stored")]
+    NotStored,
+    /// The room cannot be reached now, or went away with the message.
+    #[error("the room cannot be reached now")]
+    Unreachable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl Rooms {
+    /// The rooms that run in `namespace`.
+    pub fn new(namespace: Namespace, store: Store, limits: Limits) -> Self {
+        Self { namespace, store, limits, connections: Arc::default() }
+    }
+
+    /// How to run them.
+    pub(crate) fn child_spec(namespace: &Namespace) -> ChildSpec<DynamicSupervisorRef> {
+        // Many rooms may fall with one cause, and each of them comes back at the next use anyway.
+        let rooms = DynamicSupervisor::new().budget(1000, Duration::from_secs(10));
+        ChildSpec::supervisor(rooms).id("rooms").name(namespace, ROOMS)
+    }
+
+    /// Makes a room, and draws its code.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`], in which case there is no new room.
+    pub async fn create(&self) -> Result<RoomCode, CreateError> {
+        for _ in 0..DRAWS {
+            let code = RoomCode::random(&mut rand::rng());
+            if self.store.create_room(code).await? {
+                return Ok(code);
+            }
+        }
+        Err(CreateError::NoFreeCode)
+    }
+
+    /// Makes the room of this code if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store does not work now.
+    pub async fn create_as(&self, code: RoomCode) -> Result<(), StoreError> {
+        self.store.create_room(code).await.map(drop)
+    }
+
+    /// Whether there is a room of this code.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store does not work now.
+    pub async fn exists(&self, code: RoomCode) -> Result<bool, StoreError> {
+        self.store.room_exists(code).await
+    }
+
+    /// A part of what has been said in a room.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store does not work now.
+    pub async fn history(&self, code: RoomCode, page: Page) -> Result<Vec<Message>, StoreError> {
+        self.store.history(code, page).await
+    }
+
+    /// Who is in a room; nobody is in one that sleeps.
+    pub async fn members(&self, code: RoomCode) -> Vec<Person> {
+        let Ok(room) = self.namespace.lookup::<ServerRef<RoomServer>>(&*name(code)) else { return Vec::new() };
+        room.call(|reply| RoomMessage::Members { reply }).await.unwrap_or_default()
+    }
+
+    /// Says something in a room. When it returns, the message is stored.
+    ///
+    /// A room that is killed meanwhile is another one in a moment, and storing a message twice is storing it
+    /// once: so it is tried again until the room has it, or patience is over.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError`]; whether the message was stored is then unknown, and asking again with the same
+    /// `id` is the way to find out.
+    pub async fn post(&self, code: RoomCode, author: Person, id: ClientId, body: Body) -> Result<Posted, PostError> {
+        let draft = Draft { author, client_id: id, body, at: UnixMillis::now() };
+        let deadline = Instant::now() + self.limits.rejoin;
+        let mut wait = FIRST_WAIT;
+        loop {
+            let result = self.post_once(code, draft.clone()).await;
+            let again = matches!(result, Err(PostError::Unreachable(_) | PostError::NotStored));
+            if !again || Instant::now() + wait > deadline {
+                return result;
+            }
+            sleep(wait.mul_f64(rand::random_range(0.5..1.0))).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    async fn post_once(&self, code: RoomCode, draft: Draft) -> Result<Posted, PostError> {
+        let room = self.room(code).await?;
+        let posted = room.call_timeout(POST, |reply| RoomMessage::Post { draft, reply }).await;
+        posted.map_err(|error| PostError::Unreachable(Arc::new(error)))?
+    }
+
+    /// Comes into a room, as `person`, who has seen everything up to `after`, or wants nothing of the past.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError`].
+    pub(crate) async fn join(
+        &self,
+        code: RoomCode,
+        person: Person,
+        after: Option<Seq>,
+    ) -> Result<(Membership, Welcome), JoinError> {
+        let room = self.room(code).await?;
+        let connection = ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed));
+        let (outbox, inbox) = outbox(self.limits.outbox);
+        let membership = Membership { connection, room, inbox };
+        let join = |reply| RoomMessage::Join { connection, person, after, outbox, reply };
+        let welcome = membership.room.call(join).await.map_err(|error| JoinError::Unreachable(Arc::new(error)))?;
+        Ok((membership, welcome?))
+    }
+
+    /// Whether rooms can be started.
+    pub fn is_ready(&self) -> bool {
+        self.namespace.with(ROOMS, DynamicSupervisorRef::is_running).unwrap_or(false)
+    }
+
+    /// Kills the process of a room, as a crash would, and waits for its end; false if none runs.
+    pub async fn kill(&self, code: RoomCode) -> bool {
+        let Ok(rooms) = self.namespace.lookup(ROOMS) else { return false };
+        let Ok(room) = self.namespace.lookup::<ServerRef<RoomServer>>(&*name(code)) else { return false };
+        let (room, incarnation) = (room.child(), room.incarnation());
+        if rooms.kill_child(&room).is_err() {
+            return false;
+        }
+        room.ended(incarnation).await;
+        true
+    }
+
+    /// The process of a room, started if it sleeps.
+    async fn room(&self, code: RoomCode) -> Result<ServerRef<RoomServer>, Absent> {
+        let name = name(code);
+        if let Ok(room) = self.namespace.lookup::<ServerRef<RoomServer>>(&*name) {
+            return Ok(room);
+        }
+        if !self.store.room_exists(code).await? {
+            return Err(Absent::Unknown);
+        }
+        let rooms = self.namespace.wait_for(ROOMS, RESTART).await?;
+        let (store, limits) = (self.store.clone(), self.limits);
+        let spec = move || {
+            let store = store.clone();
+            ChildSpec::server(move || RoomServer::new(code, store.clone(), limits))
+                .id(code.to_string())
+                .restart(Restart::Transient)
+        };
+        Ok(rooms.start_or_get(&self.namespace, &*name, spec).await?)
+    }
+}
+
+impl Membership {
+    /// What happens next in the room.
+    ///
+    /// Cancel safe: no event is lost when the future is dropped.
+    pub(crate) async fn next(&mut self) -> Result<Event, Closed> {
+        self.inbox.next().await
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        // A room that is over or too busy to hear it finds the inbox gone when it next has something to tell.
+        let _ = self.room.try_cast(RoomMessage::Leave { connection: self.connection });
+    }
+}
+
+/// Why there is no process of a room.
+enum Absent {
+    Unknown,
+    Unreachable(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for Absent {
+    fn from(error: E) -> Self {
+        Self::Unreachable(Arc::new(error))
+    }
+}
+
+impl From<Absent> for JoinError {
+    fn from(absent: Absent) -> Self {
+        match absent {
+            Absent::Unknown => Self::Unknown,
+            Absent::Unreachable(cause) => Self::Unreachable(cause),
+        }
+    }
+}
+
+impl From<Absent> for PostError {
+    fn from(absent: Absent) -> Self {
+        match absent {
+            Absent::Unknown => Self::Unknown,
+            Absent::Unreachable(cause) => Self::Unreachable(cause),
+        }
+    }
+}
+
+/// What a room is called in the registry.
+fn name(code: RoomCode) -> String {
+    format!("room:{code}")
+}

@@ -1,0 +1,144 @@
+//! A room through the functions of its callers, under paused time.
+
+use registry::{ServiceRegistry, TestNamespace};
+use supervisor::{Strategy, Supervisor, SupervisorRef, Tree};
+use tokio::time::{Instant, advance};
+
+use super::*;
+use crate::domain::{DisplayName, PersonId};
+use crate::store::{Location, Place};
+
+struct Fixture {
+    rooms: Rooms,
+    code: RoomCode,
+    namespace: TestNamespace,
+    _tree: Tree<SupervisorRef>,
+}
+
+/// A tree with a store and one room, which sleeps.
+async fn fixture(name: &str, limits: Limits) -> Fixture {
+    let namespace = ServiceRegistry::new().test_namespace();
+    let place = Place::prepare(Location::Memory(format!("room-test-{name}"))).unwrap().without_thread();
+    let tree = Supervisor::new(Strategy::OneForOne)
+        .child(Store::child_spec(&namespace, place))
+        .child(Rooms::child_spec(&namespace))
+        .start()
+        .await
+        .unwrap();
+    let rooms = Rooms::new(namespace.clone(), Store::new(namespace.clone()), limits);
+    let code = rooms.create().await.unwrap();
+    Fixture { rooms, code, namespace, _tree: tree }
+}
+
+fn person(id: i64, name: &str) -> Person {
+    Person { id: PersonId(id), name: DisplayName::parse(name).unwrap() }
+}
+
+async fn post(fixture: &Fixture, id: &str) -> Result<Posted, PostError> {
+    let (id, body) = (ClientId::parse(id).unwrap(), Body::parse("hello").unwrap());
+    fixture.rooms.post(fixture.code, person(1, "Ada"), id, body).await
+}
+
+impl Fixture {
+    async fn join(&self, id: i64, name: &str) -> (Membership, Welcome) {
+        self.rooms.join(self.code, person(id, name), None).await.unwrap()
+    }
+
+    /// Whether a process of the room runs.
+    fn is_awake(&self) -> bool {
+        self.namespace.lookup::<ServerRef<RoomServer>>(&*name(self.code)).is_ok()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_is_gone_after_the_grace() {
+    let fixture = fixture("grace", Limits::default()).await;
+    let (mut ada, _) = fixture.join(1, "Ada").await;
+    let (bob, _) = fixture.join(2, "Bob").await;
+    assert!(matches!(ada.next().await, Ok(Event::Joined(who)) if who.id == PersonId(2)));
+    let left = Instant::now();
+    drop(bob);
+    loop {
+        match ada.next().await.unwrap() {
+            Event::Left(who) => break assert_eq!(who, PersonId(2)),
+            // What a room tells a while after its start.
+            Event::Members(who) => assert_eq!(who.len(), 2),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!((Duration::from_secs(3)..Duration::from_millis(3100)).contains(&left.elapsed()), "{:?}", left.elapsed());
+    assert_eq!(fixture.rooms.members(fixture.code).await, [person(1, "Ada")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_comes_back_in_time_was_never_gone() {
+    let fixture = fixture("reload", Limits::default()).await;
+    let (mut ada, _) = fixture.join(1, "Ada").await;
+    let (bob, _) = fixture.join(2, "Bob").await;
+    drop(bob);
+    advance(Duration::from_secs(2)).await;
+    let (_bob, welcome) = fixture.join(2, "Bob").await;
+    assert_eq!(welcome.members.len(), 2);
+    assert!(matches!(ada.next().await, Ok(Event::Joined(_))));
+    assert!(matches!(ada.next().await, Ok(Event::Members(who)) if who.len() == 2), "told by the room after its start");
+    let nothing = tokio::time::timeout(Duration::from_secs(60), ada.next()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_room_rests_and_wakes_with_its_history() {
+    let fixture = fixture("rest", Limits::default()).await;
+    assert!(!fixture.is_awake());
+    let (ada, _) = fixture.join(1, "Ada").await;
+    assert_eq!(post(&fixture, "client-a").await.unwrap().seq, Seq(1));
+    advance(Duration::from_secs(3600)).await;
+    assert_eq!(post(&fixture, "client-b").await.unwrap().seq, Seq(2), "somebody is there");
+    assert!(fixture.is_awake());
+    let room = fixture.namespace.lookup::<ServerRef<RoomServer>>(&*name(fixture.code)).unwrap();
+    let empty = Instant::now();
+    drop(ada);
+    assert!(
+        room.child().gone().await.is_some_and(|reason| reason.is_clean()),
+        "it ends by itself, and is not restarted"
+    );
+    assert!(empty.elapsed() >= Limits::default().room_idle, "{:?}", empty.elapsed());
+    assert!(!fixture.is_awake());
+
+    let (_ada, welcome) = fixture.join(1, "Ada").await;
+    assert_eq!(welcome.last, Seq(2));
+    assert_eq!(post(&fixture, "client-b").await.unwrap().seq, Seq(2), "known from before");
+    assert_eq!(post(&fixture, "client-c").await.unwrap().seq, Seq(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_killed_room_tells_its_connections_and_comes_back() {
+    let fixture = fixture("kill", Limits::default()).await;
+    let (mut ada, _) = fixture.join(1, "Ada").await;
+    post(&fixture, "client-a").await.unwrap();
+    assert!(fixture.rooms.kill(fixture.code).await);
+    assert!(matches!(ada.next().await, Ok(Event::Message(message)) if message.seq == Seq(1)), "said before the end");
+    assert!(matches!(ada.next().await, Err(Closed::Ended)));
+    assert_eq!(post(&fixture, "client-b").await.unwrap().seq, Seq(2));
+    let (mut again, welcome) = fixture.rooms.join(fixture.code, person(1, "Ada"), Some(Seq(1))).await.unwrap();
+    assert_eq!(welcome.recent.iter().map(|message| message.seq).collect::<Vec<_>>(), [Seq(2)]);
+    assert!(
+        matches!(again.next().await, Ok(Event::Members(who)) if who.len() == 1),
+        "told by the room after its start"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_room_and_one_that_is_not_there() {
+    let limits = Limits { room_connections: 1, ..Limits::default() };
+    let fixture = fixture("full", limits).await;
+    let (ada, _) = fixture.join(1, "Ada").await;
+    let join = async || fixture.rooms.join(fixture.code, person(2, "Bob"), None).await;
+    assert!(matches!(join().await, Err(JoinError::Full)));
+    drop(ada);
+    assert!(join().await.is_ok());
+    let nowhere = "22222222".parse().unwrap();
+    assert!(matches!(fixture.rooms.join(nowhere, person(2, "Bob"), None).await, Err(JoinError::Unknown)));
+    let (id, body) = (ClientId::parse("client-a").unwrap(), Body::parse("hello").unwrap());
+    assert!(matches!(fixture.rooms.post(nowhere, person(2, "Bob"), id, body).await, Err(PostError::Unknown)));
+    assert!(!fixture.rooms.kill(nowhere).await);
+}

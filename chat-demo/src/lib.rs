@@ -1,0 +1,14 @@
+//! A room chat whose processes can be killed while people talk.
+//!
+//! Every part is a supervised process found by name: the store, each room, the web endpoint. What
+//! decides is pure and lies in `logic` modules; what runs are the servers; what callers see are the
+//! functions of each service, which hide processes and names.
+
+mod app;
+pub mod config;
+pub mod domain;
+pub mod store;
+pub mod telemetry;
+mod web;
+
+pub use app::{App, StartError};

@@ -1,0 +1,203 @@
+//! What is kept: rooms, people and messages.
+//!
+//! [`Store`] is what the rest of the program sees. Behind it one process owns one thread that owns the
+//! SQLite connection, so that nothing here ever blocks the runtime, and what many rooms want stored at
+//! the same moment is one transaction.
+
+mod request;
+mod server;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+mod token;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use registry::{Namespace, Service, WaitError};
+use supervisor::{CallError, ChildSpec, Reply, ServerRef};
+use thiserror::Error;
+use tokio::time::timeout;
+
+use request::Request;
+use server::StoreServer;
+pub use sqlite::{Location, OpenError};
+pub use token::SessionToken;
+pub(crate) use writer::Place;
+
+use crate::domain::{DisplayName, Draft, Message, Person, RoomCode, Seq, UnixMillis};
+
+const STORE: Service<ServerRef<StoreServer>> = Service::new("store");
+
+/// How long a caller waits for a store that is being restarted.
+const RESTART: Duration = Duration::from_secs(5);
+
+/// How often a question is asked that the store goes away with.
+const TRIES: u32 = 8;
+
+/// How long the store may take to answer a question about its health.
+const PING: Duration = Duration::from_secs(1);
+
+/// The way to the store; it finds the process by its name.
+#[derive(Clone, Debug)]
+pub struct Store {
+    namespace: Namespace,
+}
+
+/// Which part of a room's history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Page {
+    /// The last messages.
+    Latest {
+        /// At most so many.
+        limit: u32,
+    },
+    /// The last messages before a number.
+    Before {
+        /// The number.
+        before: Seq,
+        /// At most so many.
+        limit: u32,
+    },
+    /// The first messages after one number and before another.
+    Between {
+        /// The one.
+        after: Seq,
+        /// The other.
+        before: Seq,
+        /// At most so many.
+        limit: u32,
+    },
+}
+
+/// A message that is in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The message, with its number.
+    pub message: Message,
+    /// Whether it is there since now; false if its author had sent it before.
+    pub fresh: bool,
+}
+
+/// Why the store did not do what it was asked. Whether it was done is unknown; everything can be asked
+/// again without being done twice.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database refused.
+    #[error("the database failed")]
+    Database(#[source] Arc<rusqlite::Error>),
+    /// The store is down and did not come back in time.
+    #[error("the store is down")]
+    Down(#[source] Arc<WaitError>),
+    /// The store did not answer.
+    #[error("the store did not answer")]
+    Unanswered(#[source] Arc<CallError>),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
+impl Store {
+    /// The store that runs in `namespace`, now or later.
+    pub fn new(namespace: Namespace) -> Self {
+        Self { namespace }
+    }
+
+    /// How to run it.
+    pub(crate) fn child_spec(namespace: &Namespace, place: Place) -> ChildSpec<ServerRef<StoreServer>> {
+        ChildSpec::server(move || StoreServer::new(place.clone())).id("store").name(namespace, STORE)
+    }
+
+    /// Makes a room; false if there is one of this code already.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], as for everything here.
+    pub async fn create_room(&self, code: RoomCode) -> Result<bool, StoreError> {
+        self.ask(|reply| Request::CreateRoom { code, at: UnixMillis::now(), reply }).await
+    }
+
+    /// Whether there is a room of this code.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], as for everything here.
+    pub async fn room_exists(&self, code: RoomCode) -> Result<bool, StoreError> {
+        self.ask(|reply| Request::RoomExists { code, reply }).await
+    }
+
+    /// Stores messages of one room, numbered in this order after what it has. When it returns they
+    /// survive the end of the program. A message that its author has sent before keeps its number.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], as for everything here: either all of them are stored, or none is.
+    pub async fn append(&self, room: RoomCode, drafts: Vec<Draft>) -> Result<Vec<Stored>, StoreError> {
+        self.ask(|reply| Request::Append { room, drafts: drafts.clone(), reply }).await
+    }
+
+    /// A part of the history of a room, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], as for everything here.
+    pub async fn history(&self, room: RoomCode, page: Page) -> Result<Vec<Message>, StoreError> {
+        self.ask(|reply| Request::History { room, page, reply }).await
+    }
+
+    /// Who has this session.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], as for everything here.
+    pub async fn find_person(&self, session: SessionToken) -> Result<Option<Person>, StoreError> {
+        self.ask(|reply| Request::FindPerson { session: session.clone(), reply }).await
+    }
+
+    /// Gives whoever has this session a name.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], as for everything here.
+    pub async fn name_person(&self, session: SessionToken, name: DisplayName) -> Result<Person, StoreError> {
+        self.ask(|reply| Request::NamePerson { session: session.clone(), name: name.clone(), reply }).await
+    }
+
+    /// Whether the store answers within a second.
+    pub async fn is_ready(&self) -> bool {
+        let Ok(server) = self.namespace.lookup(STORE) else { return false };
+        matches!(server.call_timeout(PING, |reply| Request::Ping { reply }).await, Ok(Ok(())))
+    }
+
+    /// Asks, and asks again if the store went away with the question.
+    async fn ask<T: Send + 'static>(
+        &self,
+        request: impl Fn(Reply<Result<T, StoreError>>) -> Request,
+    ) -> Result<T, StoreError> {
+        let mut tries = 1;
+        loop {
+            let server = match self.namespace.lookup(STORE) {
+                Ok(server) => server,
+                Err(_) => {
+                    let waited = self.namespace.wait_for(STORE, RESTART).await;
+                    waited.map_err(|error| StoreError::Down(Arc::new(error)))?
+                }
+            };
+            match server.call(&request).await {
+                Ok(answer) => return answer,
+                Err(CallError::Died(_) | CallError::Restarting | CallError::NoReply) if tries < TRIES => {
+                    tries += 1;
+                    // Of no interest here: if it does not come back in time, the next call says so.
+                    let _ = timeout(RESTART, server.running()).await;
+                }
+                Err(error) => return Err(StoreError::Unanswered(Arc::new(error))),
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The store through its functions, on real databases.
+
+use registry::ServiceRegistry;
+use supervisor::{Strategy, Supervisor, SupervisorRef, Tree};
+
+use super::*;
+use crate::domain::{Body, ClientId, PersonId};
+
+struct Fixture {
+    store: Store,
+    tree: Tree<SupervisorRef>,
+    _registry: ServiceRegistry,
+}
+
+async fn open(location: Location) -> Fixture {
+    let registry = ServiceRegistry::new();
+    let namespace = registry.namespace("production").unwrap();
+    let place = Place::prepare(location).unwrap();
+    let tree = Supervisor::new(Strategy::OneForOne).child(Store::child_spec(&namespace, place)).start().await.unwrap();
+    Fixture { store: Store::new(namespace), tree, _registry: registry }
+}
+
+async fn in_memory(name: &str) -> Fixture {
+    open(Location::Memory(format!("store-test-{name}"))).await
+}
+
+fn code(text: &str) -> RoomCode {
+    text.parse().unwrap()
+}
+
+fn draft(author: i64, client_id: &str, body: &str) -> Draft {
+    Draft {
+        author: Person { id: PersonId(author), name: DisplayName::parse("Ada").unwrap() },
+        client_id: ClientId::parse(client_id).unwrap(),
+        body: Body::parse(body).unwrap(),
+        at: UnixMillis(1_000),
+    }
+}
+
+fn seqs<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Vec<u64> {
+    messages.into_iter().map(|message| message.seq.0).collect()
+}
+
+#[tokio::test]
+async fn a_room_is_made_once() {
+    let fixture = in_memory("rooms").await;
+    let store = &fixture.store;
+    assert!(!store.room_exists(code("22222222")).await.unwrap());
+    assert!(store.create_room(code("22222222")).await.unwrap());
+    assert!(!store.create_room(code("22222222")).await.unwrap());
+    assert!(store.room_exists(code("22222222")).await.unwrap());
+    assert!(store.is_ready().await);
+    fixture.tree.stop().await;
+    assert!(!store.is_ready().await);
+}
+
+#[tokio::test]
+async fn messages_are_numbered_by_room_without_a_gap() {
+    let fixture = in_memory("numbers").await;
+    let store = &fixture.store;
+    let (one, two) = (code("22222222"), code("33333333"));
+    store.create_room(one).await.unwrap();
+    store.create_room(two).await.unwrap();
+    let batch = vec![draft(1, "client-a", "a"), draft(1, "client-b", "b"), draft(1, "client-a", "a again")];
+    let stored = store.append(one, batch).await.unwrap();
+    let told: Vec<_> = stored.iter().map(|stored| (stored.message.seq.0, stored.fresh)).collect();
+    assert_eq!(told, [(1, true), (2, true), (1, false)]);
+    assert_eq!(stored[2].message.body.as_str(), "a", "the first one counts");
+    assert_eq!(store.append(two, vec![draft(1, "client-a", "a")]).await.unwrap()[0].message.seq, Seq(1));
+    assert_eq!(store.append(one, vec![draft(2, "client-a", "c")]).await.unwrap()[0].message.seq, Seq(3));
+    assert_eq!(store.append(one, vec![draft(1, "client-b", "b")]).await.unwrap()[0].message.seq, Seq(2));
+    let history = store.history(one, Page::Latest { limit: 10 }).await.unwrap();
+    assert_eq!(seqs(&history), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn pages_of_history() {
+    let fixture = in_memory("pages").await;
+    let store = &fixture.store;
+    let room = code("22222222");
+    store.create_room(room).await.unwrap();
+    let drafts = (1..=10).map(|n| draft(1, &format!("client-{n}"), "x")).collect();
+    store.append(room, drafts).await.unwrap();
+    let page = async |page| seqs(&store.history(room, page).await.unwrap());
+    assert_eq!(page(Page::Latest { limit: 3 }).await, [8, 9, 10]);
+    assert_eq!(page(Page::Before { before: Seq(8), limit: 3 }).await, [5, 6, 7]);
+    assert_eq!(page(Page::Before { before: Seq(2), limit: 3 }).await, [1]);
+    assert_eq!(page(Page::Before { before: Seq(u64::MAX), limit: 1 }).await, [10]);
+    assert_eq!(page(Page::Between { after: Seq(2), before: Seq(9), limit: 3 }).await, [3, 4, 5]);
+    assert_eq!(page(Page::Between { after: Seq(7), before: Seq(9), limit: 3 }).await, [8]);
+    assert!(page(Page::Between { after: Seq(u64::MAX), before: Seq(0), limit: 3 }).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_fails_undoes_nothing_of_the_others() {
+    let fixture = in_memory("savepoints").await;
+    let store = &fixture.store;
+    let (room, unknown) = (code("22222222"), code("33333333"));
+    store.create_room(room).await.unwrap();
+    // Asked for at the same moment, they share a transaction.
+    let (good, bad, also_good) = tokio::join!(
+        store.append(room, vec![draft(1, "client-a", "a")]),
+        store.append(unknown, vec![draft(1, "client-a", "a")]),
+        store.append(room, vec![draft(1, "client-b", "b")]),
+    );
+    assert!(matches!(bad, Err(StoreError::Database(_))), "{bad:?}");
+    assert_eq!((good.unwrap()[0].message.seq, also_good.unwrap()[0].message.seq), (Seq(1), Seq(2)));
+    assert!(store.history(unknown, Page::Latest { limit: 1 }).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_name_belongs_to_a_session() {
+    let fixture = in_memory("people").await;
+    let store = &fixture.store;
+    let (ada, bob) = (SessionToken::random(), SessionToken::random());
+    let name = |text| DisplayName::parse(text).unwrap();
+    assert_eq!(store.find_person(ada.clone()).await.unwrap(), None);
+    let first = store.name_person(ada.clone(), name("Ada")).await.unwrap();
+    let other = store.name_person(bob, name("Ada")).await.unwrap();
+    assert_ne!(first.id, other.id, "a name is not who somebody is");
+    let renamed = store.name_person(ada.clone(), name("Countess")).await.unwrap();
+    assert_eq!((renamed.id, renamed.name.as_str()), (first.id, "Countess"));
+    assert_eq!(store.find_person(ada).await.unwrap(), Some(renamed));
+}
+
+#[tokio::test]
+async fn it_is_all_there_when_the_database_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::File(folder.path().join("chat.sqlite3"));
+    let room = code("22222222");
+    let fixture = open(location.clone()).await;
+    let store = &fixture.store;
+    store.create_room(room).await.unwrap();
+    let stored = store.append(room, vec![draft(1, "client-a", "a\n\tb <i>")]).await.unwrap();
+    fixture.tree.stop().await;
+    let fixture = open(location).await;
+    let store = &fixture.store;
+    let history = store.history(room, Page::Latest { limit: 10 }).await.unwrap();
+    assert_eq!(history, [stored[0].message.clone()]);
+}
+
+#[test]
+fn a_commit_survives_the_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut database = sqlite::Database::open(&Location::File(folder.path().join("chat.sqlite3"))).unwrap();
+    let mut setting = |name| database.connection().pragma_query_value(None, name, |row| row.get::<_, String>(0)).ok();
+    assert_eq!(setting("journal_mode").as_deref(), Some("wal"));
+    let synchronous: i64 = database.connection().pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+    assert_eq!(synchronous, 2, "FULL");
+}

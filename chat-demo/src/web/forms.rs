@@ -1,0 +1,133 @@
+//! The first page, and what people enter there: a name, a code.
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Query, State};
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::{Web, cookie, page, unavailable};
+use crate::domain::room::CreateError;
+use crate::domain::{DisplayName, Person, RoomCode};
+use crate::store::{SessionToken, StoreError};
+use crate::telemetry;
+
+#[derive(Deserialize)]
+pub(super) struct NewRoom {
+    name: String,
+    code: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct NewName {
+    name: String,
+    room: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    code: String,
+}
+
+/// `GET /`
+pub(super) async fn home(State(web): State<Web>, headers: HeaderMap) -> Response {
+    match visitor(&web, &headers).await {
+        Ok(person) => page::home(person.as_ref(), None).into_response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// `POST /rooms`: makes a room, of this code if one is given.
+pub(super) async fn create_room(
+    State(web): State<Web>,
+    headers: HeaderMap,
+    form: Result<Form<NewRoom>, FormRejection>,
+) -> Response {
+    let Ok(Form(form)) = form else { return bad_form() };
+    let wanted = match form.code.as_deref().map(str::parse::<RoomCode>).transpose() {
+        Ok(wanted) => wanted,
+        Err(error) => return malformed(error),
+    };
+    let named = match name_visitor(&web, &headers, &form.name).await {
+        Ok(named) => named,
+        Err(refusal) => return refusal,
+    };
+    let created = match wanted {
+        Some(code) => web.rooms.create_as(code).await.map(|()| code).map_err(CreateError::from),
+        None => web.rooms.create().await,
+    };
+    match created {
+        Ok(code) => (named, Redirect::to(&format!("/rooms/{code}"))).into_response(),
+        Err(CreateError::Store(error)) => unavailable(&error),
+        Err(CreateError::NoFreeCode) => {
+            tracing::error!("no free room code was found");
+            let page = page::notice("No room could be made.", "All codes that were tried are taken. Please try again.");
+            (StatusCode::SERVICE_UNAVAILABLE, page).into_response()
+        }
+    }
+}
+
+/// `GET /rooms?code=…`: goes to a room whose code was written by hand.
+pub(super) async fn find_room(Query(wanted): Query<Wanted>) -> Response {
+    match wanted.code.parse::<RoomCode>() {
+        Ok(code) => Redirect::to(&format!("/rooms/{code}")).into_response(),
+        Err(error) => malformed(error),
+    }
+}
+
+/// `POST /me`: gives the visitor a name, on the way into a room.
+pub(super) async fn name(
+    State(web): State<Web>,
+    headers: HeaderMap,
+    form: Result<Form<NewName>, FormRejection>,
+) -> Response {
+    let Ok(Form(form)) = form else { return bad_form() };
+    let code = match form.room.parse::<RoomCode>() {
+        Ok(code) => code,
+        Err(error) => return malformed(error),
+    };
+    match name_visitor(&web, &headers, &form.name).await {
+        Ok(named) => (named, Redirect::to(&format!("/rooms/{code}"))).into_response(),
+        Err(refusal) => refusal,
+    }
+}
+
+/// Who asks, if they have given a name before.
+pub(super) async fn visitor(web: &Web, headers: &HeaderMap) -> Result<Option<Person>, StoreError> {
+    match cookie::session(headers) {
+        Some(session) => web.store.find_person(session).await,
+        None => Ok(None),
+    }
+}
+
+type Named = AppendHeaders<[(axum::http::HeaderName, axum::http::HeaderValue); 1]>;
+
+/// Gives the visitor a name, and a session if they have none that we gave them.
+async fn name_visitor(web: &Web, headers: &HeaderMap, name: &str) -> Result<Named, Response> {
+    let name = DisplayName::parse(name).map_err(|error| {
+        telemetry::refused("name");
+        (StatusCode::UNPROCESSABLE_ENTITY, page::home(None, Some(&page::sentence(&error.to_string())))).into_response()
+    })?;
+    let known = match cookie::session(headers) {
+        Some(session) => web.store.find_person(session.clone()).await.map(|person| person.map(|_| session)),
+        None => Ok(None),
+    };
+    let session = known.map_err(|error| unavailable(&error))?.unwrap_or_else(SessionToken::random);
+    web.store.name_person(session.clone(), name).await.map_err(|error| unavailable(&error))?;
+    Ok(AppendHeaders([(SET_COOKIE, cookie::set(&session))]))
+}
+
+/// What was given as a code is none.
+pub(super) fn malformed(error: crate::domain::CodeError) -> Response {
+    telemetry::refused("code");
+    (StatusCode::NOT_FOUND, page::malformed_code(error)).into_response()
+}
+
+/// A form that none of our pages sends.
+pub(super) fn bad_form() -> Response {
+    telemetry::refused("form");
+    let page = page::notice("This form cannot be read.", "It is too long, or something is missing in it.");
+    (StatusCode::BAD_REQUEST, page).into_response()
+}

@@ -1,0 +1,85 @@
+//! The web endpoint: pages, sockets, and what the operator sees. Handlers call the domain's functions and
+//! decide nothing themselves.
+
+mod admin;
+mod assets;
+mod cookie;
+mod endpoint;
+mod forms;
+mod guard;
+mod operator;
+mod origin;
+mod page;
+mod rooms;
+mod socket;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use metrics_exporter_prometheus::PrometheusHandle;
+use registry::ServiceRegistry;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use endpoint::{Endpoint, child_spec};
+pub(crate) use origin::Origins;
+
+use crate::config::{AdminToken, Limits};
+use crate::domain::room::Rooms;
+use crate::store::{Store, StoreError};
+
+/// The longest form that is read, in bytes: the longest message, with every byte escaped, and some.
+const MAX_FORM_BYTES: usize = 16 * 1024;
+
+/// What every handler has.
+#[derive(Clone, Debug)]
+pub(crate) struct Web {
+    pub(crate) rooms: Rooms,
+    pub(crate) store: Store,
+    pub(crate) limits: Limits,
+    pub(crate) origins: Arc<Origins>,
+    pub(crate) admin: Option<AdminToken>,
+    pub(crate) registry: ServiceRegistry,
+    pub(crate) metrics: PrometheusHandle,
+    /// Cancelled when the endpoint is to stop.
+    pub(crate) stop: CancellationToken,
+    /// The open sockets.
+    pub(crate) sockets: TaskTracker,
+}
+
+/// All routes.
+fn router(web: &Web) -> Router {
+    let pages = Router::new()
+        .route("/", get(forms::home))
+        .route("/me", post(forms::name))
+        .route("/rooms", get(forms::find_room).post(forms::create_room))
+        .route("/rooms/{code}", get(rooms::show))
+        .route("/rooms/{code}/messages", post(rooms::post))
+        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
+        .layer(from_fn_with_state(web.clone(), guard::own_pages_only));
+    let mut all = pages
+        .route("/rooms/{code}/socket", get(socket::open))
+        .route("/assets/{name}", get(assets::serve))
+        .route("/metrics", get(operator::metrics))
+        .route("/livez", get(operator::live))
+        .route("/readyz", get(operator::ready));
+    if web.admin.is_some() {
+        all = all.route("/admin/rooms/{code}/kill", post(admin::kill_room));
+    }
+    all.fallback(rooms::nothing_here).layer(map_response(guard::headers)).with_state(web.clone())
+}
+
+/// The store does not work now.
+fn unavailable(error: &StoreError) -> Response {
+    tracing::error!(error = error as &dyn std::error::Error, "a request failed");
+    let page = page::notice(
+        "Please try again in a moment.",
+        "Something behind this page is being restarted. What has been sent is safe.",
+    );
+    (StatusCode::SERVICE_UNAVAILABLE, page).into_response()
+}

@@ -1,0 +1,40 @@
+//! The first page: a name and a room.
+
+use maud::{Markup, html};
+
+use super::layout::welcome;
+use crate::domain::{MAX_NAME_CHARS, Person};
+
+/// The first page, for `person` if they have given a name before, with `problem` if something that
+/// they entered was refused.
+pub(crate) fn home(person: Option<&Person>, problem: Option<&str>) -> Markup {
+    let name = person.map_or("", |person| person.name.as_str());
+    welcome(
+        "Rooms",
+        &html! {
+            div {
+                h1 { "A room of your own to talk in." }
+                p.lead { "Make one, pass its code on, and talk. No account, nothing to install." }
+            }
+            div.card {
+                @if let Some(problem) = problem { p.problem role="alert" { (problem) } }
+                form method="post" action="/rooms" {
+                    div.field {
+                        label for="name" { "Your name" }
+                        input #name name="name" value=(name) required maxlength=(MAX_NAME_CHARS)
+                            autocomplete="nickname" placeholder="What the others see";
+                    }
+                    button { "Create a room" }
+                }
+                form method="get" action="/rooms" {
+                    label for="code" { "Have a code?" }
+                    div.row {
+                        input #code.code-field name="code" required maxlength="24" autocomplete="off"
+                            autocapitalize="characters" spellcheck="false" placeholder="7KQ2 MXPD";
+                        button.quiet { "Join" }
+                    }
+                }
+            }
+        },
+    )
+}

@@ -1,0 +1,181 @@
+//! The room: its history, its people, and the place to write.
+
+use maud::{Markup, html};
+
+use super::calendar;
+use super::layout::{brand, layout};
+use crate::domain::{ClientId, MAX_NAME_CHARS, Message, Person, PersonId, RoomCode, Seq};
+
+/// How far apart two messages of one author are shown as one group, in milliseconds: 5 min.
+const GROUP_GAP: i64 = 5 * 60 * 1000;
+
+/// What the page of a room shows.
+#[derive(Debug)]
+pub(crate) struct RoomView<'a> {
+    pub(crate) code: RoomCode,
+    /// Who looks at it; nobody may write without a name.
+    pub(crate) viewer: Option<&'a Person>,
+    /// Who is there.
+    pub(crate) members: &'a [Person],
+    /// A part of the history, oldest first.
+    pub(crate) messages: &'a [Message],
+    /// Whether `messages` ends with the last message there is.
+    pub(crate) newest: bool,
+    /// What was refused, if something was.
+    pub(crate) problem: Option<&'a str>,
+    /// What the next message written without a script is called, so that sending it twice is sending
+    /// it once.
+    pub(crate) next_id: ClientId,
+}
+
+/// The page of a room.
+pub(crate) fn room(view: &RoomView<'_>) -> Markup {
+    let code = view.code;
+    let title = format!("{} · Rooms", code.grouped());
+    let last = view.messages.last().map_or(Seq(0), |message| message.seq);
+    let live = view.newest.then_some(view.viewer).flatten();
+    layout(
+        &title,
+        &html! {
+            div.room
+                data-room=[live.map(|_| code)] data-me=[live.map(|me| me.id.0)]
+                data-name=[live.map(|me| me.name.as_str())] data-last=(last) data-title=(title) {
+                header {
+                    (brand())
+                    div.title {
+                        h1 { span.unseen { "Room " } (code.grouped()) }
+                        button.quiet type="button" data-copy=(code) hidden { "Copy" }
+                    }
+                    (people(view))
+                }
+                main.log #log tabindex="0" aria-label="Conversation" { (log(view)) }
+                footer.below { (below(view)) }
+            }
+        },
+    )
+}
+
+fn people(view: &RoomView<'_>) -> Markup {
+    html! {
+        details.people {
+            summary {
+                span.dot aria-hidden="true" {}
+                span #here { (view.members.len()) " here" }
+            }
+            div {
+                h2 { "In this room" }
+                ul #members {
+                    @for person in view.members {
+                        li class=(hue(person.id)) data-person=(person.id.0) {
+                            (avatar(person))
+                            span.name { (person.name) }
+                            @if view.viewer.is_some_and(|viewer| viewer.id == person.id) { span.self { "you" } }
+                        }
+                    }
+                }
+                @if view.viewer.is_some() { (name_form(view, "Your name", "Change")) }
+            }
+        }
+    }
+}
+
+fn name_form(view: &RoomView<'_>, label: &str, action: &str) -> Markup {
+    let name = view.viewer.map_or("", |viewer| viewer.name.as_str());
+    html! {
+        form method="post" action="/me" {
+            input type="hidden" name="room" value=(view.code);
+            label for="name" { (label) }
+            div.row {
+                input #name name="name" value=(name) required maxlength=(MAX_NAME_CHARS) autocomplete="nickname";
+                button.quiet { (action) }
+            }
+        }
+    }
+}
+
+fn log(view: &RoomView<'_>) -> Markup {
+    let first = view.messages.first().map_or(Seq(1), |message| message.seq);
+    html! {
+        @if first > Seq(1) {
+            a.earlier #earlier href={ "/rooms/" (view.code) "?before=" (first) } { "Earlier messages" }
+        }
+        div #empty.empty hidden[!view.messages.is_empty()] {
+            p { "Nobody has said anything yet. Pass this code on, or the address of this page:" }
+            strong.big-code { (view.code.grouped()) }
+            button.quiet type="button" data-copy="link" hidden { "Copy the link" }
+        }
+        div role="log" aria-label="Messages" {
+            ol #messages {
+                @for (index, message) in view.messages.iter().enumerate() {
+                    @let previous = index.checked_sub(1).map(|previous| &view.messages[previous]);
+                    @let new_day = previous.is_none_or(|previous| calendar::day(previous.at) != calendar::day(message.at));
+                    @if new_day { li.day { (calendar::date(message.at)) } }
+                    (item(message, view.viewer, new_day || previous.is_none_or(|previous| !together(previous, message))))
+                }
+            }
+        }
+        ol #outbox.outbox aria-label="Messages on their way" {}
+        @if !view.newest {
+            a.earlier href={ "/rooms/" (view.code) } { "To the latest messages" }
+        }
+    }
+}
+
+/// Whether `next` is shown under the same name as `previous`.
+fn together(previous: &Message, next: &Message) -> bool {
+    previous.author.id == next.author.id && next.at.0 - previous.at.0 < GROUP_GAP
+}
+
+fn item(message: &Message, viewer: Option<&Person>, first: bool) -> Markup {
+    let author = &message.author;
+    let mine = viewer.is_some_and(|viewer| viewer.id == author.id);
+    html! {
+        li.message.(hue(author.id)).first[first].mine[mine]
+            data-seq=(message.seq) data-id=(message.client_id.as_str()) data-at=(message.at.0)
+            data-author=(author.id.0) data-name=(author.name) {
+            (avatar(author))
+            p.meta {
+                span.author { @if mine { "You" } @else { (author.name) } }
+                time datetime=(calendar::machine(message.at)) { (calendar::time(message.at)) }
+            }
+            p.bubble { (message.body.as_str()) }
+        }
+    }
+}
+
+fn avatar(person: &Person) -> Markup {
+    let initial: String = person.name.as_str().chars().take(1).flat_map(char::to_uppercase).collect();
+    html! { span.avatar aria-hidden="true" { (initial) } }
+}
+
+/// One of eight colours, by person.
+fn hue(person: PersonId) -> String {
+    format!("hue-{}", person.0.rem_euclid(8))
+}
+
+fn below(view: &RoomView<'_>) -> Markup {
+    html! {
+        @if let Some(problem) = view.problem { p.problem role="alert" { (problem) } }
+        @if !view.newest {
+        } @else if view.viewer.is_some() {
+            button.jump #jump type="button" hidden {}
+            div.status #status data-state="wait" {
+                span.dot aria-hidden="true" {}
+                span #status-text role="status" { noscript { "Without JavaScript, reload the page for new messages." } }
+                button.plain #now type="button" hidden { "Try now" }
+                span.count #count {}
+            }
+            form.composer #composer method="post" action={ "/rooms/" (view.code) "/messages" } {
+                input type="hidden" name="id" value=(view.next_id.as_str());
+                div.grow {
+                    label.unseen for="body" { "Message" }
+                    textarea #body name="body" rows="1" placeholder="Write a message" required {}
+                }
+                button { "Send" }
+            }
+            p.keys { "Enter sends, Shift + Enter begins a new line" }
+        } @else {
+            div.card { (name_form(view, "Choose a name to talk here", "Join")) }
+        }
+    }
+}

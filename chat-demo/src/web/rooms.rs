@@ -1,0 +1,118 @@
+//! The page of a room, and writing in it without a script.
+
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Form, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::forms::{bad_form, malformed, visitor};
+use super::page::{RoomView, room, sentence, unknown_room};
+use super::{Web, page, unavailable};
+use crate::domain::room::PostError;
+use crate::domain::{Body, ClientId, Person, RoomCode, Seq};
+use crate::store::{Page, SessionToken, StoreError};
+use crate::telemetry;
+
+/// Messages that a page shows.
+const PAGE: u32 = 50;
+
+#[derive(Deserialize)]
+pub(super) struct Place {
+    before: Option<Seq>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Written {
+    id: String,
+    body: String,
+}
+
+/// `GET /rooms/{code}`
+pub(super) async fn show(
+    State(web): State<Web>,
+    Path(text): Path<String>,
+    place: Result<Query<Place>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let code = match text.parse::<RoomCode>() {
+        Ok(code) if code.as_str() != text => return Redirect::permanent(&format!("/rooms/{code}")).into_response(),
+        Ok(code) => code,
+        Err(error) => return malformed(error),
+    };
+    let before = place.ok().and_then(|Query(place)| place.before);
+    let shown = match (visitor(&web, &headers).await, web.rooms.exists(code).await) {
+        (Ok(viewer), Ok(false)) => {
+            telemetry::refused("unknown_room");
+            return (StatusCode::NOT_FOUND, unknown_room(code, viewer.as_ref())).into_response();
+        }
+        (Ok(viewer), Ok(true)) => view(&web, code, viewer.as_ref(), before, None).await,
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    };
+    shown.unwrap_or_else(|error| unavailable(&error))
+}
+
+/// `POST /rooms/{code}/messages`: for those who have no script.
+pub(super) async fn post(
+    State(web): State<Web>,
+    Path(code): Path<String>,
+    headers: HeaderMap,
+    form: Result<Form<Written>, FormRejection>,
+) -> Response {
+    let code = match code.parse::<RoomCode>() {
+        Ok(code) => code,
+        Err(error) => return malformed(error),
+    };
+    let Ok(Form(form)) = form else { return bad_form() };
+    let Ok(id) = ClientId::parse(&form.id) else { return bad_form() };
+    let author = match visitor(&web, &headers).await {
+        Ok(Some(author)) => author,
+        Ok(None) => return Redirect::to(&format!("/rooms/{code}")).into_response(),
+        Err(error) => return unavailable(&error),
+    };
+    let (status, problem) = match Body::parse(&form.body) {
+        Err(error) => {
+            telemetry::refused("body");
+            (StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+        }
+        Ok(body) => match web.rooms.post(code, author.clone(), id, body).await {
+            Ok(_) => return Redirect::to(&format!("/rooms/{code}")).into_response(),
+            Err(PostError::Unknown) => {
+                return (StatusCode::NOT_FOUND, unknown_room(code, Some(&author))).into_response();
+            }
+            Err(error) => {
+                telemetry::refused("unavailable");
+                (StatusCode::SERVICE_UNAVAILABLE, format!("this was not sent: {error}; please try again"))
+            }
+        },
+    };
+    match view(&web, code, Some(&author), None, Some(&sentence(&problem))).await {
+        Ok(page) => (status, page).into_response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// Whatever has no route.
+pub(super) async fn nothing_here() -> Response {
+    let page = page::notice("There is nothing here.", "The address may be misspelt, or out of date.");
+    (StatusCode::NOT_FOUND, page).into_response()
+}
+
+async fn view(
+    web: &Web,
+    code: RoomCode,
+    viewer: Option<&Person>,
+    before: Option<Seq>,
+    problem: Option<&str>,
+) -> Result<Response, StoreError> {
+    let part = match before {
+        Some(before) => Page::Before { before, limit: PAGE },
+        None => Page::Latest { limit: PAGE },
+    };
+    let messages = web.rooms.history(code, part).await?;
+    let members = web.rooms.members(code).await;
+    let next_id = ClientId::parse(SessionToken::random().as_str()).expect("a token has the form of an id");
+    let newest = before.is_none();
+    Ok(room(&RoomView { code, viewer, members: &members, messages: &messages, newest, problem, next_id })
+        .into_response())
+}

@@ -1,0 +1,64 @@
+//! The socket of a room: one task for each, between a browser and the room's process.
+
+mod bucket;
+mod posts;
+pub(crate) mod protocol;
+mod session;
+mod wire;
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use self::protocol::MAX_FRAME_BYTES;
+use super::{Web, cookie};
+use crate::domain::RoomCode;
+use crate::telemetry;
+
+/// What axum reads of one message before it gives up; between this and [`MAX_FRAME_BYTES`] a client is
+/// told what was wrong in so many words.
+const READ_LIMIT: usize = 4 * MAX_FRAME_BYTES;
+
+/// `GET /rooms/{code}/socket`
+pub(crate) async fn open(
+    State(web): State<Web>,
+    Path(code): Path<String>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    if !web.origins.allow(&headers) {
+        telemetry::refused("origin");
+        return (StatusCode::FORBIDDEN, "this origin may not open sockets here").into_response();
+    }
+    let Ok(code) = code.parse::<RoomCode>() else {
+        telemetry::refused("code");
+        return (StatusCode::NOT_FOUND, "that is not a room code").into_response();
+    };
+    let Some(session) = cookie::session(&headers) else {
+        telemetry::refused("session");
+        return (StatusCode::UNAUTHORIZED, "choose a name first").into_response();
+    };
+    let (person, exists) = match tokio::join!(web.store.find_person(session), web.rooms.exists(code)) {
+        (Ok(person), Ok(exists)) => (person, exists),
+        (Err(error), _) | (_, Err(error)) => return super::unavailable(&error),
+    };
+    let Some(person) = person else {
+        telemetry::refused("session");
+        return (StatusCode::UNAUTHORIZED, "choose a name first").into_response();
+    };
+    if !exists {
+        telemetry::refused("unknown_room");
+        return (StatusCode::NOT_FOUND, "there is no such room").into_response();
+    }
+    // axum's own buffers would cost 140 KB a connection.
+    upgrade
+        .read_buffer_size(4096)
+        .write_buffer_size(0)
+        .max_message_size(READ_LIMIT)
+        .max_frame_size(READ_LIMIT)
+        .on_upgrade(move |socket| {
+            let tracker = web.sockets.clone();
+            tracker.track_future(session::run(web, socket, code, person))
+        })
+}

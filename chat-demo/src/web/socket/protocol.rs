@@ -1,0 +1,205 @@
+//! The frames of the socket: JSON texts, version 1.
+//!
+//! A client says `join` first, with the number of the last message it has; the server answers
+//! `welcome`, then every later message once and in order. Each `post` is answered by `stored`, which
+//! means that it is in the database, or by `refused`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Message, Person, PersonId, Seq, UnixMillis};
+
+/// The version spoken here.
+pub(crate) const VERSION: u32 = 1;
+
+/// The longest frame that is read, in bytes.
+pub(crate) const MAX_FRAME_BYTES: usize = 64 * 1024;
+
+/// What a client says.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum ClientFrame {
+    /// The first frame: which version, and the number of the last message that the client has.
+    Join { v: u32, after: Option<Seq> },
+    /// A message, under the name the client has for it.
+    Post { id: String, body: String },
+    /// Answered by `pong`: browsers can neither see nor send the pings of the protocol below.
+    Ping {},
+}
+
+/// What the server says.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum ServerFrame<'a> {
+    /// The answer to `join`: who the client is, the number of the last message and who is there.
+    /// With `reset` the numbers of the client are not from this history: it must start afresh.
+    Welcome { v: u32, you: Who<'a>, last: Seq, reset: bool, members: Vec<Who<'a>> },
+    /// The next message of the room.
+    Message(Said<'a>),
+    /// The client's message is stored.
+    Stored { id: &'a str, seq: Seq, at: UnixMillis },
+    /// Something the client said is not accepted. With `retry_ms` it would be, that much later.
+    Refused {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a str>,
+        reason: &'a str,
+        text: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_ms: Option<u64>,
+    },
+    /// Somebody came, or has another name.
+    Joined { person: Who<'a> },
+    /// Somebody went.
+    Left { id: PersonId },
+    /// Everybody who is there.
+    Members { members: Vec<Who<'a>> },
+    /// The answer to `ping`.
+    Pong {},
+}
+
+/// A person, as the others see them.
+#[derive(Debug, Serialize)]
+pub(crate) struct Who<'a> {
+    pub(crate) id: PersonId,
+    pub(crate) name: &'a str,
+}
+
+/// A message, as it is sent.
+#[derive(Debug, Serialize)]
+pub(crate) struct Said<'a> {
+    pub(crate) seq: Seq,
+    pub(crate) id: &'a str,
+    pub(crate) author: Who<'a>,
+    pub(crate) at: UnixMillis,
+    pub(crate) body: &'a str,
+}
+
+impl<'a> From<&'a Person> for Who<'a> {
+    fn from(person: &'a Person) -> Self {
+        Self { id: person.id, name: person.name.as_str() }
+    }
+}
+
+impl<'a> From<&'a Message> for Said<'a> {
+    fn from(message: &'a Message) -> Self {
+        Self {
+            seq: message.seq,
+            id: message.client_id.as_str(),
+            author: Who::from(&message.author),
+            at: message.at,
+            body: message.body.as_str(),
+        }
+    }
+}
+
+/// Why the server closes a socket: the code and the reason of its close frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goodbye {
+    /// The program ends.
+    GoingAway,
+    /// The first frame did not come in time, or was no `join` of this version.
+    Handshake,
+    /// A frame was no text.
+    NotText,
+    /// A frame was longer than [`MAX_FRAME_BYTES`].
+    TooBig,
+    /// Frame after frame that could not be understood.
+    Nonsense,
+    /// Nothing came for too long.
+    Idle,
+    /// The client does not read as fast as the room talks; it may come back for the rest.
+    TooSlow,
+    /// The room cannot be reached now.
+    NoRoom,
+    /// The room is full.
+    Full,
+}
+
+impl Goodbye {
+    /// The code of the close frame.
+    pub(crate) fn code(self) -> u16 {
+        match self {
+            Self::GoingAway => 1001,
+            Self::NotText => 1003,
+            Self::Handshake | Self::Nonsense => 1008,
+            Self::TooBig => 1009,
+            Self::NoRoom | Self::Full => 1013,
+            Self::Idle => 4000,
+            Self::TooSlow => 4001,
+        }
+    }
+
+    /// The reason of the close frame.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::GoingAway => "the server is going away; come back soon",
+            Self::Handshake => "the first frame must be a join of version 1, within 10 seconds",
+            Self::NotText => "only text frames are understood",
+            Self::TooBig => "a frame can have 64 KB",
+            Self::Nonsense => "too many frames that could not be understood",
+            Self::Idle => "nothing was heard from you for too long",
+            Self::TooSlow => "you read too slowly; reconnect for what you missed",
+            Self::NoRoom => "the room cannot be reached now; try again later",
+            Self::Full => "the room is full; try again later",
+        }
+    }
+
+    /// A short name for metrics and logs.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::GoingAway => "going_away",
+            Self::Handshake => "handshake",
+            Self::NotText => "not_text",
+            Self::TooBig => "too_big",
+            Self::Nonsense => "nonsense",
+            Self::Idle => "idle",
+            Self::TooSlow => "too_slow",
+            Self::NoRoom => "no_room",
+            Self::Full => "full",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_read_strictly() {
+        let read = |text: &str| serde_json::from_str::<ClientFrame>(text);
+        assert!(matches!(
+            read(r#"{"type":"join","v":1,"after":7}"#),
+            Ok(ClientFrame::Join { v: 1, after: Some(Seq(7)) })
+        ));
+        assert!(matches!(read(r#"{"type":"join","v":1}"#), Ok(ClientFrame::Join { after: None, .. })));
+        assert!(matches!(read(r#"{"type":"ping"}"#), Ok(ClientFrame::Ping {})));
+        for wrong in [
+            "",
+            "null",
+            "[]",
+            r#"{"type":"shout"}"#,
+            r#"{"type":"join","v":1,"after":-1}"#,
+            r#"{"type":"join","v":1,"after":1e99}"#,
+            r#"{"type":"post","id":"abcdefgh"}"#,
+            r#"{"type":"post","id":7,"body":"x"}"#,
+            r#"{"type":"post","id":"abcdefgh","body":"x","seq":1}"#,
+            r#"{"type":"ping","type":"post"}"#,
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        assert!(read(&"[".repeat(60_000)).is_err(), "deep nesting is an error, not a stack overflow");
+    }
+
+    #[test]
+    fn markup_is_sent_as_text() {
+        let frame = ServerFrame::Joined { person: Who { id: PersonId(1), name: "<b>\"" } };
+        assert_eq!(serde_json::to_string(&frame).unwrap(), r#"{"type":"joined","person":{"id":1,"name":"<b>\""}}"#);
+    }
+
+    #[test]
+    fn a_reason_fits_into_a_close_frame() {
+        use Goodbye::*;
+        for goodbye in [GoingAway, Handshake, NotText, TooBig, Nonsense, Idle, TooSlow, NoRoom, Full] {
+            assert!(goodbye.reason().len() <= 123, "{goodbye:?}");
+        }
+    }
+}

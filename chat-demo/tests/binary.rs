@@ -1,0 +1,215 @@
+//! The program as it is started, and as it ends.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use support::{Visitor, program};
+
+/// The program, running by itself; killed when it is dropped.
+struct Running {
+    child: Child,
+    address: String,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = program::chat_demo(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("it starts");
+        let mut url = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).expect("a line");
+        let address = url.trim().strip_prefix("http://").and_then(|rest| rest.strip_suffix('/')).map(str::to_owned);
+        Self { child, address: address.unwrap_or_else(|| panic!("a URL, not {url:?}")) }
+    }
+
+    fn with_database(path: &Path) -> Self {
+        Self::start(&["--port", "0", "--database", path.to_str().unwrap()])
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill is everywhere").success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a program that does not start says: one line.
+fn refusal(arguments: &[&str]) -> String {
+    let Output { status, stdout, stderr } = program::chat_demo(arguments).output().expect("it runs");
+    let said = String::from_utf8(stderr).unwrap();
+    assert_eq!((status.code(), &*stdout), (Some(1), &b""[..]), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.starts_with("chat-demo: "), "{said}");
+    said
+}
+
+#[test]
+fn a_port_in_use() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let said = refusal(&["--memory", "--port", &port]);
+    assert!(said.contains(&port) && said.contains("in use") && said.contains("--port"), "{said}");
+}
+
+#[test]
+fn an_address_that_is_not_ours() {
+    let said = refusal(&["--memory", "--host", "192.0.2.1", "--port", "0"]);
+    assert!(said.contains("192.0.2.1") && said.contains("--host"), "{said}");
+}
+
+#[test]
+fn a_database_that_cannot_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let no_database = folder.path().join("letter.txt");
+    std::fs::write(
+        &no_database,
+        "Dear Ada, this is no database but a letter, and a rather long one at that.\n".repeat(99),
+    )
+    .unwrap();
+    let newer = folder.path().join("newer.sqlite3");
+    rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 7).unwrap();
+    let missing = folder.path().join("no/such/folder/chat.sqlite3");
+    for (path, why) in [
+        (folder.path(), "it is a folder"),
+        (&*missing, "the folder does not exist"),
+        (&*no_database, "not a database"),
+        (&*newer, "version 7"),
+        (Path::new("/proc/chat.sqlite3"), "unable to open"),
+    ] {
+        let path = path.to_str().unwrap();
+        let said = refusal(&["--port", "0", "--database", path]);
+        assert!(said.contains(path) && said.contains(why) && said.contains("--database"), "{why}: {said}");
+    }
+    assert!(std::fs::read_to_string(no_database).unwrap().starts_with("Dear Ada"), "left as it was");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_it_in_order() {
+    for signal in ["TERM", "INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut running = Running::with_database(&folder.path().join("chat.sqlite3"));
+        let (ada, code) = founder(&running.address).await;
+        let mut socket = ada.join(&code, 0).await;
+        running.signal(signal);
+        assert_eq!(socket.closed().await.0, 1001);
+        drop(socket);
+        let status = tokio::task::block_in_place(|| running.child.wait()).unwrap();
+        assert_eq!(status.code(), Some(0), "{signal}");
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(left, ["chat.sqlite3"], "the log of the database is folded in");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_under_load_loses_nothing_that_was_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("chat.sqlite3");
+    let mut known: Option<(Visitor, String)> = None;
+    let mut acknowledged: Vec<(u64, String)> = Vec::new();
+    for round in 0..3 {
+        let mut running = Running::with_database(&database);
+        let (mut ada, code) = match known.take() {
+            Some(known) => known,
+            None => founder(&running.address).await,
+        };
+        ada.move_to(&running.address);
+        let mut socket = ada.join(&code, acknowledged.last().map_or(0, |(seq, _)| *seq)).await;
+        let mut said = 0;
+        let mut killed = false;
+        loop {
+            // A few at a time, so that some are always on their way.
+            if said < 20 && !killed {
+                socket.post(&format!("round-{round}-{said:04}"), &format!("round {round}, line {said}")).await;
+                said += 1;
+            }
+            match socket.frame().await {
+                Ok(frame) if frame["type"] == "stored" => {
+                    let line: u64 = frame["id"].as_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
+                    acknowledged.push((frame["seq"].as_u64().unwrap(), format!("round {round}, line {line}")));
+                    if line == 8 {
+                        running.signal("KILL");
+                        killed = true;
+                    }
+                }
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        let status = tokio::task::block_in_place(|| running.child.wait()).unwrap();
+        assert_eq!(status.signal(), Some(9), "{status}");
+        known = Some((ada, code));
+    }
+    assert!(acknowledged.len() >= 3 * 9);
+    let running = Running::with_database(&database);
+    let (mut ada, code) = known.unwrap();
+    ada.move_to(&running.address);
+    let mut socket = ada.join(&code, 0).await;
+    let last = usize::try_from(socket.welcome["last"].as_u64().unwrap()).unwrap();
+    let history = socket.messages(last).await;
+    assert!(history.iter().map(|(seq, _)| *seq).eq(1..=last as u64), "no gap: {history:?}");
+    for (seq, body) in acknowledged {
+        assert_eq!(history[usize::try_from(seq).unwrap() - 1].1, body, "acknowledged as {seq}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prometheus_has_nothing_to_say_against_the_metrics() {
+    let Some(promtool) = program::find(&["promtool"]) else { return };
+    let token = support::ADMIN_TOKEN;
+    let running = Running::start(&["--port", "0", "--memory", "--admin-token", token]);
+    let (ada, code) = founder(&running.address).await;
+    let mut socket = ada.join(&code, 0).await;
+    socket.post("ada-0001", "hello").await;
+    socket.next_of("stored").await;
+    socket.post("ada-0002", "").await;
+    socket.next_of("refused").await;
+    assert_eq!(ada.kill(&code).await, 200);
+    socket.post("ada-0003", "still here?").await;
+    socket.next_of("stored").await;
+    assert_eq!(ada.get("/rooms/nonsense").await.status, 404);
+
+    let metrics = ada.get("/metrics").await.body;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &metrics).unwrap();
+    let checked = Command::new(promtool).args(["check", "metrics"]).stdin(file.reopen().unwrap()).output().unwrap();
+    let mut said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    checked.stderr.as_slice().read_to_string(&mut said).unwrap();
+    assert!(checked.status.success() && said.is_empty(), "{said}\n{metrics}");
+
+    for line in [
+        "chat_messages_stored_total 2",
+        "chat_sockets 1",
+        "chat_rejoins_total 1",
+        "chat_rooms_started_total 2",
+        "chat_refused_total{reason=\"body\"} 1",
+        "chat_refused_total{reason=\"code\"} 1",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
+    }
+    for name in metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()) {
+        assert!(metrics.contains(&format!("# HELP {name} ")), "{name} has no help");
+    }
+    for theirs in ["registry_services{class=\"production\"}", "registry_lookups_total{", "supervisor_restarts_total{"] {
+        assert!(metrics.lines().any(|line| line.starts_with(theirs)), "{theirs} is not in\n{metrics}");
+    }
+    println!("{metrics}");
+}
+
+/// Somebody called Ada, and the code of a room.
+async fn founder(address: &str) -> (Visitor, String) {
+    let mut ada = Visitor::at(address);
+    let answer = ada.post("/rooms", &[("name", "Ada")]).await;
+    ada.take_cookie(&answer);
+    let code = answer.header("location").unwrap().rsplit('/').next().unwrap().to_owned();
+    (ada, code)
+}

@@ -1,0 +1,53 @@
+//! Two people in a real browser: the scripts in `browser/`, against the real program.
+//!
+//! With `UPDATE_PICTURES` set, the picture of the documentation is made anew.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::{ADMIN_TOKEN, Server, program};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_browsers_talk_while_their_room_is_killed() {
+    let Some(mut test) = script("room.mjs") else { return };
+    // The limits of the program as it is, so that nobody in it notices them.
+    let server = Server::with_limits(chat_demo::config::Limits::default()).await;
+    test.env("BASE", server.app.url()).env("ADMIN_TOKEN", ADMIN_TOKEN);
+    tokio::task::block_in_place(|| program::run(&mut test));
+    if let Some(pictures) = pictures() {
+        let documentation = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/chat-demo.png");
+        std::fs::copy(pictures.join("chat-demo.png"), documentation).expect("the picture is copied");
+    }
+}
+
+#[test]
+fn two_browsers_come_back_when_the_program_does() {
+    let Some(mut test) = script("restart.mjs") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    test.env("PROGRAM", env!("CARGO_BIN_EXE_chat-demo")).env("DATABASE", folder.path().join("chat.sqlite3"));
+    program::run(&mut test);
+}
+
+/// How to run a script, with what it needs installed.
+fn script(name: &str) -> Option<Command> {
+    let chromium = program::find(&["chromium", "chromium-browser", "google-chrome"])?;
+    let (node, npm) = (program::find(&["node"])?, program::find(&["npm"])?);
+    let here: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    if !here.join("node_modules").is_dir() {
+        program::run(Command::new(npm).args(["ci", "--no-audit", "--no-fund"]).current_dir(&here));
+    }
+    let mut command = Command::new(node);
+    command.arg(name).current_dir(here).env("CHROMIUM", chromium);
+    if let Some(pictures) = pictures() {
+        std::fs::create_dir_all(&pictures).expect("a folder for the pictures");
+        command.env("PICTURES", pictures);
+    }
+    Some(command)
+}
+
+/// Where pictures are put, if they are wanted.
+fn pictures() -> Option<PathBuf> {
+    std::env::var_os("UPDATE_PICTURES").map(|_| Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures"))
+}

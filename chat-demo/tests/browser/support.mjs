@@ -1,0 +1,91 @@
+// A browser, the people in it, and what can be asked of their pages.
+
+import assert from "node:assert/strict";
+import axe from "axe-core";
+import { chromium } from "playwright-core";
+
+const { CHROMIUM, PICTURES } = process.env;
+const WAIT = 10_000;
+
+const browser = await chromium.launch({
+  executablePath: CHROMIUM,
+  args: [
+    "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  ],
+});
+
+const complaints = [];
+
+/** A page of somebody's own. With `strict` false the browser may complain, as it does of a server that is gone. */
+export async function visitor(options = {}, strict = true) {
+  const context = await browser.newContext({ viewport: { width: 1080, height: 720 }, reducedMotion: "reduce", ...options });
+  context.setDefaultTimeout(WAIT);
+  const page = await context.newPage();
+  page.on("pageerror", (error) => complaints.push(`${error}`));
+  page.on("console", (message) => {
+    // That a page is answered with 404 or 422 is what some steps ask for.
+    if (strict && message.type() === "error" && message.location().url !== page.url()) complaints.push(message.text());
+  });
+  return page;
+}
+
+export const said = (page) => page.locator("#messages > .message .bubble").allTextContents();
+export const numbers = (page) =>
+  page.locator("#messages > .message").evaluateAll((items) => items.map((item) => Number(item.dataset.seq)));
+
+/** Waits until `page` shows exactly these messages, in this order, none of them twice. */
+export async function shows(page, messages) {
+  const wanted = JSON.stringify(messages);
+  await page.waitForFunction(
+    (wanted) => {
+      const bubbles = document.querySelectorAll("#messages > .message .bubble");
+      return JSON.stringify([...bubbles].map((bubble) => bubble.textContent)) === wanted;
+    },
+    wanted,
+  ).catch(async () => assert.deepEqual(await said(page), messages));
+  assert.deepEqual(await numbers(page), messages.map((_, index) => index + 1));
+  assert.equal(await page.locator("#outbox > li").count(), 0, "nothing is left on its way");
+}
+
+export async function connected(page) {
+  await page.waitForFunction(() => document.querySelector("#status")?.dataset.state === "live");
+}
+
+export async function here(page, names) {
+  await page.waitForFunction((count) => document.querySelector("#here").textContent === `${count} here`, names.length);
+  assert.deepEqual(await page.locator("#members .name").allTextContents(), names);
+}
+
+export async function say(page, text) {
+  await page.fill("#body", text);
+  await page.press("#body", "Enter");
+}
+
+export async function accessible(page, where) {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
+  assert.deepEqual(found, [], `axe-core, ${where}`);
+}
+
+export async function fits(page, where) {
+  const width = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(width <= page.viewportSize().width, `${where}: ${width} px wide`);
+}
+
+/** A picture of the page, if pictures are wanted. */
+export async function picture(page, name) {
+  if (PICTURES) await page.screenshot({ path: `${PICTURES}/${name}.png` });
+}
+
+export async function step(name, action) {
+  console.log(`- ${name}`);
+  await action();
+}
+
+/** The end of a test: the browser itself has had nothing to complain about. */
+export async function finish() {
+  assert.deepEqual(complaints, [], "the browser's console");
+  await browser.close();
+}
