@@ -62,7 +62,7 @@ pub use error::{
 #[cfg(feature = "metrics")]
 pub use metrics::describe_metrics;
 pub use registry::{ExitReason, IntoExitReason, Panic};
-pub use rules::{Restart, Shutdown, Strategy};
+pub use rules::{Backoff, Restart, Shutdown, Strategy};
 pub use server::{Context, Failure, Flow, Init, Reply, Server, ServerRef, TimerId};
 pub use supervisor::{ChildCount, ChildInfo, ChildState, Subtree, Supervisor, SupervisorRef, Tree};
 

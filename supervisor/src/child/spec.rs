@@ -13,7 +13,7 @@ use super::id::ChildId;
 use super::name::{Name, Naming};
 use super::reference::ChildRef;
 use super::task::TaskBody;
-use crate::rules::{Restart, Shutdown};
+use crate::rules::{Backoff, Policy, Restart, Shutdown};
 use crate::server::{Server, ServerBody, ServerRef};
 use crate::supervisor::Subtree;
 
@@ -44,6 +44,7 @@ impl ChildKind {
 /// |---|---|
 /// | [`id`](Self::id) | the name of the server's type; tasks are given one |
 /// | [`restart`](Self::restart) | [`Restart::Permanent`] |
+/// | [`backoff`](Self::backoff) | none: restarted at once |
 /// | [`shutdown`](Self::shutdown) | 5 seconds for workers, infinity for supervisors |
 /// | [`mailbox`](Self::mailbox) | 1024 messages |
 /// | [`keep_mail`](Self::keep_mail) | no: what was not handled is dropped when an incarnation ends |
@@ -64,6 +65,7 @@ impl ChildKind {
 pub struct ChildSpec<H> {
     settings: Settings,
     shutdown: Option<Shutdown>,
+    backoff: Option<Box<Backoff>>,
     kind: ChildKind,
     name: Option<Box<dyn Naming<H>>>,
     body: Box<dyn Body<H>>,
@@ -137,7 +139,7 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
 
     fn new(id: ChildId, kind: ChildKind, body: Box<dyn Body<H>>) -> Self {
         let settings = Settings { id, restart: Restart::default(), mailbox: 1024, keep_mail: false };
-        Self { settings, shutdown: None, kind, name: None, body, fixed: false }
+        Self { settings, shutdown: None, backoff: None, kind, name: None, body, fixed: false }
     }
 
     /// What it is called among its siblings.
@@ -165,6 +167,12 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
     /// How it is stopped. By default within 5 seconds; a supervisor has all the time it needs for its children.
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.shutdown = Some(shutdown);
+        self
+    }
+
+    /// Restarts it after a delay that grows from one time to the next. By default it is restarted at once.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = Some(Box::new(backoff));
         self
     }
 
@@ -199,7 +207,7 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
         let name = self.name.take().map(|name| name.bind(handle.clone()));
         let starter = self.body.assemble(&self.settings, name);
         let shutdown = self.shutdown.unwrap_or(Shutdown::Timeout(Duration::from_secs(5)));
-        (Spec { restart: self.settings.restart, shutdown, starter }, handle)
+        (Spec { restart: self.settings.restart, shutdown, backoff: self.backoff, starter }, handle)
     }
 }
 
@@ -219,11 +227,17 @@ impl<H> fmt::Debug for ChildSpec<H> {
 pub(crate) struct Spec {
     pub(crate) restart: Restart,
     pub(crate) shutdown: Shutdown,
+    pub(crate) backoff: Option<Box<Backoff>>,
     pub(crate) starter: Arc<dyn Starter>,
 }
 
 impl Spec {
     pub(crate) fn id(&self) -> &ChildId {
         self.starter.core().id()
+    }
+
+    /// What the rules of a supervisor need to know of it.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy { restart: self.restart, shutdown: self.shutdown, backoff: self.backoff.as_deref().copied() }
     }
 }

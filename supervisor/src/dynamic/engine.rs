@@ -71,6 +71,7 @@ impl Engine {
             Happening::Ready => {
                 if let Some(entry) = self.shared.state().get(at) {
                     entry.restarting = false;
+                    entry.retries.iter_mut().for_each(|retries| retries.up(Instant::now()));
                 }
             }
             Happening::Changed => {}
@@ -82,6 +83,7 @@ impl Engine {
     }
 
     fn ended(&mut self, at: At, reason: ExitReason) {
+        let now = Instant::now();
         let (starter, again) = {
             let mut state = self.shared.state();
             let Some(entry) = state.get(at) else { return };
@@ -89,6 +91,7 @@ impl Engine {
                 // Its starter has heard of the init, and has yet to come by.
                 entry.fresh = false;
             }
+            entry.retries.iter_mut().for_each(|retries| retries.down(now));
             let again = entry.stage.is_none() && self.ending.is_none() && entry.spec.restart.after(&reason);
             (Arc::clone(&entry.spec.starter), again)
         };
@@ -102,7 +105,7 @@ impl Engine {
             drop(starter);
             return self.remove(at);
         }
-        if !self.window.charge(Instant::now()) {
+        let Some(due) = self.due_after(at, now) else {
             let meltdown = Meltdown { child: core.id().clone(), cause: reason };
             tracing::error!(
                 supervisor = %self.shared.core.id(),
@@ -116,11 +119,27 @@ impl Engine {
             drop(starter);
             self.remove(at);
             return self.stop(ending);
-        }
-        tracing::warn!(child = %core.id(), incarnation = core.incarnation(), %reason, "restarting");
+        };
+        let delay = due.duration_since(now);
+        tracing::warn!(child = %core.id(), incarnation = core.incarnation(), %reason, ?delay, "restarting");
         metrics::restart(&reason);
         core.settle(Phase::Restarting);
-        self.restart(at, &starter);
+        if due > now {
+            self.deadlines.push(Reverse((due, at.index, at.generation)));
+        } else {
+            self.restart(at, &starter);
+        }
+    }
+
+    /// When a child that has ended is started again: charges the budget. `None` when it was restarted too often.
+    fn due_after(&mut self, at: At, now: Instant) -> Option<Instant> {
+        if !self.window.charge(now) {
+            return None;
+        }
+        let mut state = self.shared.state();
+        let entry = state.get(at)?;
+        entry.restarting = true;
+        entry.retries.as_mut().map_or(Some(now), |retries| retries.restart(now))
     }
 
     fn restart(&self, at: At, starter: &Arc<dyn Starter>) {
@@ -130,6 +149,7 @@ impl Engine {
             if let Some(entry) = state.get(at) {
                 entry.restarting = true;
                 entry.abort = None;
+                entry.retries.iter_mut().for_each(|retries| retries.clear());
             }
             (at, state.notes.clone())
         };
@@ -173,6 +193,11 @@ impl Engine {
         let (starter, abort, stage, step) = {
             let mut state = self.shared.state();
             let Some(entry) = state.get(at).filter(|entry| entry.stage.is_none()) else { return };
+            if entry.due().is_some() {
+                // It is down already, and now for good.
+                drop(state);
+                return self.remove(at);
+            }
             let (stage, step) = Stage::begin(entry.spec.shutdown, grace, now);
             entry.stage = Some(stage);
             (Arc::clone(&entry.spec.starter), entry.abort.clone(), stage, step)
@@ -204,6 +229,11 @@ impl Engine {
         let (starter, abort, stage, step) = {
             let mut state = self.shared.state();
             let Some(entry) = state.get(at) else { return };
+            if entry.due().is_some_and(|due| due <= now) && self.ending.is_none() {
+                let starter = Arc::clone(&entry.spec.starter);
+                drop(state);
+                return self.restart(at, &starter);
+            }
             let Some((stage, step)) = entry.stage.and_then(|stage| stage.next(grace, now)) else { return };
             entry.stage = Some(stage);
             (Arc::clone(&entry.spec.starter), entry.abort.clone(), stage, step)

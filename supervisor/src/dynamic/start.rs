@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use registry::{LookupError, Namespace, ServiceKey, WaitError};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::engine::discard;
 use super::flight::{Boarding, Flight};
@@ -95,6 +96,7 @@ impl Fresh<'_> {
             && let Some(entry) = shared.state().get(self.at)
         {
             entry.fresh = false;
+            entry.retries.iter_mut().for_each(|retries| retries.up(Instant::now()));
         }
     }
 

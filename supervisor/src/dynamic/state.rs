@@ -12,11 +12,12 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::flight::Flights;
 use crate::child::{ChildRef, Core, Meltdown, Note, Seat, Settings, Spec};
 use crate::error::StartChildError;
-use crate::rules::{Budget, Stage};
+use crate::rules::{Budget, Retries, Stage};
 
 /// What the incarnations and the references of a dynamic supervisor share.
 pub(super) struct Shared {
@@ -69,6 +70,14 @@ pub(super) struct Entry {
     /// Its first init is under way, and its starter will say what becomes of it.
     pub(super) fresh: bool,
     pub(super) restarting: bool,
+    pub(super) retries: Option<Box<Retries>>,
+}
+
+impl Entry {
+    /// When it is started again, while it is down and waits for that.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.retries.as_ref().and_then(|retries| retries.due())
+    }
 }
 
 /// An incarnation at a place.
@@ -122,7 +131,8 @@ impl State {
         spec.starter.core().place.store(u64::from(index), Relaxed);
         let place = &mut self.places[index as usize];
         place.generation = place.generation.wrapping_add(1);
-        place.entry = Some(Entry { spec, abort: None, stage: None, fresh: true, restarting: false });
+        let retries = spec.backoff.as_deref().map(|backoff| Box::new(Retries::new(*backoff)));
+        place.entry = Some(Entry { spec, abort: None, stage: None, fresh: true, restarting: false, retries });
         At { index, generation: place.generation }
     }
 

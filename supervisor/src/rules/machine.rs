@@ -15,6 +15,7 @@ use std::time::Duration;
 use registry::ExitReason;
 use tokio::time::Instant;
 
+use super::backoff::{Backoff, Retries};
 use super::budget::{Budget, Window};
 use super::stop::{Shutdown, Stage, Step};
 use super::strategy::{Restart, Strategy};
@@ -33,6 +34,7 @@ impl Key {
 pub(crate) struct Policy {
     pub(crate) restart: Restart,
     pub(crate) shutdown: Shutdown,
+    pub(crate) backoff: Option<Backoff>,
 }
 
 /// What the owner of the machine has to do, in this order.
@@ -111,6 +113,8 @@ pub(super) enum State {
     Idle,
     /// Down, and the sweep will start it.
     Pending,
+    /// Down, and started when it is due.
+    Waiting,
     Starting,
     Running,
     Stopping(Stage),
@@ -128,6 +132,7 @@ pub(super) struct Entry {
     by_hand: bool,
     /// Terminated by a caller during a sweep, which therefore leaves it down.
     pub(super) held: bool,
+    pub(super) retries: Option<Box<Retries>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +146,7 @@ pub(super) enum Phase {
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Machine {
-    strategy: Strategy,
+    pub(super) strategy: Strategy,
     grace: Duration,
     window: Window,
     pub(super) phase: Phase,
@@ -188,6 +193,7 @@ impl Machine {
     pub(crate) fn standing(&self, key: Key) -> Option<Standing> {
         self.children.get(&key).map(|entry| match entry.state {
             State::Idle => Standing::Down,
+            State::Waiting => Standing::Restarting,
             State::Pending if entry.seasoned => Standing::Restarting,
             State::Starting if entry.seasoned && !entry.by_hand => Standing::Restarting,
             State::Pending | State::Starting => Standing::Starting,
@@ -197,12 +203,24 @@ impl Machine {
         })
     }
 
+    /// When a child that waits to be restarted is due.
+    pub(crate) fn due(&self, key: Key) -> Option<Instant> {
+        self.children.get(&key)?.retries.as_ref()?.due()
+    }
+
     /// Adds a child of the first start, after all others.
     pub(crate) fn add(&mut self, policy: Policy) -> Key {
         let key = Key(self.next);
         self.next += 1;
-        let entry =
-            Entry { policy, generation: 0, state: State::Pending, seasoned: false, by_hand: false, held: false };
+        let entry = Entry {
+            policy,
+            generation: 0,
+            state: State::Pending,
+            seasoned: false,
+            by_hand: false,
+            held: false,
+            retries: policy.backoff.map(|backoff| Box::new(Retries::new(backoff))),
+        };
         self.children.insert(key, entry);
         key
     }
@@ -232,6 +250,7 @@ impl Machine {
             entry.state = State::Running;
             entry.seasoned = true;
             entry.by_hand = false;
+            entry.retries.iter_mut().for_each(|retries| retries.up(now));
             self.advance(now);
         }
     }
@@ -241,11 +260,12 @@ impl Machine {
         let stopping = self.is_stopping();
         let Some(entry) = self.children.get_mut(&key).filter(|entry| entry.generation == generation) else { return };
         let before = std::mem::replace(&mut entry.state, State::Idle);
+        entry.retries.iter_mut().for_each(|retries| retries.down(now));
         let (restart, by_hand, seasoned) = (entry.policy.restart, entry.by_hand, entry.seasoned);
         let swept =
             matches!(self.phase, Phase::Stopping(_)) || self.sweep.is_some_and(|sweep| sweep.is_taking_down(key));
         match (before, how) {
-            (State::Idle | State::Pending, _) => {
+            (State::Idle | State::Pending | State::Waiting, _) => {
                 debug_assert!(false, "{key:?} ended twice");
                 entry.state = before;
                 return;
@@ -277,7 +297,7 @@ impl Machine {
                 break;
             }
             self.deadlines.pop();
-            self.due(key, generation, now);
+            self.expire(key, generation, now);
         }
         self.advance(now);
     }
@@ -297,7 +317,7 @@ impl Machine {
         entry.held = swept;
         match entry.state {
             State::Idle | State::Abandoned => {}
-            State::Pending => self.rest(key),
+            State::Pending | State::Waiting => self.rest(key),
             State::Starting | State::Running => self.take_down(key, false, now),
             State::Stopping(_) => return Some(false),
         }
@@ -311,6 +331,7 @@ impl Machine {
         self.edit(key, |entry| {
             entry.by_hand = true;
             entry.held = false;
+            entry.retries.iter_mut().for_each(|retries| retries.forgive());
         });
         if !swept {
             self.start(key);
@@ -335,17 +356,40 @@ impl Machine {
             self.finish(Ending::Meltdown { key, cause });
             return;
         }
+        let Ok(due) = self.due_after(key, now) else {
+            self.finish(Ending::Meltdown { key, cause });
+            return;
+        };
         self.actions.push(Action::Restarting { key, cause });
-        match self.strategy.group(key) {
-            None => self.start(key),
-            Some(from) => self.sweep = Some(Sweep::down(from)),
+        match (self.strategy.group(key), due) {
+            (None, None) => self.start(key),
+            (None, Some(_)) => self.edit(key, |entry| entry.state = State::Waiting),
+            (Some(from), _) => {
+                self.edit(key, |entry| {
+                    if entry.state == State::Idle {
+                        entry.state = State::Pending;
+                    }
+                });
+                self.sweep = Some(Sweep::down(from));
+            }
         }
+    }
+
+    /// When a child that has to be restarted is due; `Err` when it was restarted too often in a row.
+    fn due_after(&mut self, key: Key, now: Instant) -> Result<Option<Instant>, ()> {
+        let Some(entry) = self.children.get_mut(&key) else { return Ok(None) };
+        // What could not be killed is not started again anyway.
+        let Some(retries) = entry.retries.as_mut().filter(|_| entry.state != State::Abandoned) else { return Ok(None) };
+        let due = retries.restart(now).ok_or(())?;
+        self.deadlines.push(Reverse((due, key, entry.generation)));
+        Ok(Some(due))
     }
 
     pub(super) fn start(&mut self, key: Key) {
         self.edit(key, |entry| {
             entry.generation = entry.generation.wrapping_add(1);
             entry.state = State::Starting;
+            entry.retries.iter_mut().for_each(|retries| retries.clear());
         });
         let generation = self.children.get(&key).map_or(0, |entry| entry.generation);
         self.actions.push(Action::Start { key, generation });
@@ -369,6 +413,7 @@ impl Machine {
         let Some(entry) = self.children.get_mut(&key) else { return };
         let refused = entry.by_hand && !entry.seasoned;
         entry.by_hand = false;
+        entry.retries.iter_mut().for_each(|retries| retries.clear());
         if entry.state != State::Abandoned {
             entry.state = State::Idle;
         }
@@ -379,11 +424,16 @@ impl Machine {
         }
     }
 
-    fn due(&mut self, key: Key, generation: u32, now: Instant) {
+    fn expire(&mut self, key: Key, generation: u32, now: Instant) {
         let grace = self.grace;
         let returns = self.sweep.is_some_and(|sweep| sweep.is_taking_down(key)) && !self.is_stopping();
         let Some(entry) = self.children.get_mut(&key).filter(|entry| entry.generation == generation) else { return };
-        let State::Stopping(stage) = entry.state else { return };
+        let State::Stopping(stage) = entry.state else {
+            if entry.state == State::Waiting {
+                self.start(key);
+            }
+            return;
+        };
         let Some((stage, step)) = stage.next(grace, now) else { return };
         entry.state = State::Stopping(stage);
         if step == Step::Abandon {
@@ -399,5 +449,9 @@ impl Machine {
     fn finish(&mut self, ending: Ending) {
         self.phase = Phase::Stopping(ending);
         self.sweep = Some(Sweep::down(Key::FIRST));
+        let waiting = self.children.iter().filter(|(_, entry)| entry.state == State::Waiting);
+        for key in waiting.map(|(&key, _)| key).collect::<Vec<_>>() {
+            self.rest(key);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What a supervisor decides, apart from what it does: pure functions and state machines over a list of children, an event
 //! and an instant. Nothing in here spawns, waits or reads a clock.
 
+mod backoff;
 mod budget;
 mod machine;
 #[cfg(test)]
@@ -9,6 +10,8 @@ mod stop;
 mod strategy;
 mod sweep;
 
+pub use backoff::Backoff;
+pub(crate) use backoff::Retries;
 pub(crate) use budget::{Budget, Window};
 pub(crate) use machine::{Action, Down, Ending, Key, Machine, Policy, Standing};
 pub use stop::Shutdown;

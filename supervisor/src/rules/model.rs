@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use registry::ExitReason;
 use tokio::time::Instant;
 
+use super::backoff::Backoff;
 use super::budget::Budget;
 use super::machine::{Action, Down, Ending, Key, Machine, Policy, Standing};
 use super::stop::Shutdown;
@@ -28,6 +29,14 @@ fn shutdown() -> impl Strategy<Value = Shutdown> {
         Just(Shutdown::Infinity),
         (0_u64..5).prop_map(|seconds| Shutdown::Timeout(Duration::from_secs(seconds))),
     ]
+}
+
+fn backoff() -> impl Strategy<Value = Option<Backoff>> {
+    let some = (0_u64..4, 0_u64..6, 1_u32..8).prop_map(|(base, stable, max)| {
+        let backoff = Backoff::exponential().base(Duration::from_secs(base)).ceiling(Duration::from_secs(7));
+        Some(backoff.stable(Duration::from_secs(stable)).max_consecutive(max))
+    });
+    prop_oneof![Just(None), some]
 }
 
 /// Starts and stops, in order.
@@ -121,7 +130,7 @@ proptest! {
         let mut machine = Machine::new(together, Budget { max: u32::MAX, within: GRACE }, GRACE);
         let mut naive = Naive { together, children: Vec::new(), log: Vec::new() };
         for &restart in &restarts {
-            let key = machine.add(Policy { restart, shutdown: Shutdown::Infinity });
+            let key = machine.add(Policy { restart, shutdown: Shutdown::Infinity, backoff: None });
             naive.children.push((key.0, restart, true));
             naive.log.push(Deed::Start(key.0));
         }
@@ -185,6 +194,12 @@ struct World {
     /// Living incarnations, and whether their init was acknowledged.
     alive: BTreeMap<Key, (u32, bool)>,
     abandoned: BTreeSet<Key>,
+    /// When those that wait may be started.
+    due: BTreeMap<Key, Instant>,
+    /// Down, and nobody's business but a caller's.
+    rested: BTreeSet<Key>,
+    /// Siblings are never taken along.
+    alone: bool,
     attempts: Vec<Instant>,
     finished: Option<Ending>,
 }
@@ -196,6 +211,8 @@ impl World {
             match action {
                 Action::Start { key, generation } => {
                     assert!(!self.abandoned.contains(&key), "{key:?} is replaced while it is there");
+                    assert!(self.due.remove(&key).is_none_or(|due| due <= now), "{key:?} is started too early");
+                    assert!(!self.rested.remove(&key) || !self.alone, "{key:?} is resurrected");
                     assert!(self.alive.insert(key, (generation, false)).is_none(), "{key:?} overlaps with itself");
                 }
                 Action::Ask { key, .. } | Action::Abort { key, .. } => {
@@ -205,9 +222,14 @@ impl World {
                     assert!(self.alive.remove(&key).is_some());
                     self.abandoned.insert(key);
                 }
-                Action::Restarting { .. } => self.attempts.push(now),
+                Action::Restarting { key, .. } => {
+                    self.attempts.push(now);
+                    self.due.extend(machine.due(key).map(|due| (key, due)));
+                }
                 Action::Removed { key } | Action::Rested { key } => {
                     assert!(!self.alive.contains_key(&key), "{key:?} is said to be down");
+                    self.due.remove(&key);
+                    self.rested.insert(key);
                 }
                 Action::Booted => {}
                 Action::Finished(ending) => {
@@ -236,15 +258,15 @@ proptest! {
     fn whatever_happens_nothing_overlaps_and_the_end_is_the_end(
         together in together(),
         (max, within) in (0_u32..6, 1_u64..5_000),
-        children in proptest::collection::vec((restart(), shutdown()), 0..6),
+        children in proptest::collection::vec((restart(), shutdown(), backoff()), 0..6),
         events in proptest::collection::vec(event(), 0..80),
     ) {
         let mut now = Instant::now();
         let within = Duration::from_millis(within);
         let mut machine = Machine::new(together, Budget { max, within }, GRACE);
-        let mut world = World::default();
-        for &(restart, shutdown) in &children {
-            machine.add(Policy { restart, shutdown });
+        let mut world = World { alone: together == Together::OneForOne, ..World::default() };
+        for &(restart, shutdown, backoff) in &children {
+            machine.add(Policy { restart, shutdown, backoff });
         }
         machine.boot(now);
         world.carry_out(&mut machine, now);
@@ -270,12 +292,13 @@ proptest! {
                 }
                 _ if machine.is_stopping() => {}
                 Event::Add(restart) => {
-                    machine.add_by_hand(Policy { restart, shutdown: Shutdown::BrutalKill }, now);
+                    machine.add_by_hand(Policy { restart, shutdown: Shutdown::BrutalKill, backoff: None }, now);
                 }
                 Event::Terminate(at) => {
                     machine.terminate(key(at), now);
                 }
                 Event::Restart(at) => if machine.standing(key(at)) == Some(Standing::Down) {
+                    world.rested.remove(&key(at));
                     machine.restart(key(at));
                 },
                 Event::Delete(at) => if machine.standing(key(at)) == Some(Standing::Down) {

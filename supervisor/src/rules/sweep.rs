@@ -4,6 +4,7 @@ use registry::ExitReason;
 use tokio::time::Instant;
 
 use super::machine::{Action, Key, Machine, Phase, State};
+use super::strategy::Strategy;
 
 /// A pass over all children from a key on.
 #[derive(Clone, Copy, Debug)]
@@ -80,12 +81,23 @@ impl Machine {
         true
     }
 
+    /// Whether this child has to wait for a delay: its own, or with all for one, that of any.
+    fn is_held_back(&self, sweep: Sweep, key: Key, now: Instant) -> bool {
+        let last = match self.strategy {
+            // Once one of them has come up, the delay is over.
+            Strategy::OneForAll if sweep.current.is_none() => self.children.last_key_value().map(|(&key, _)| key),
+            _ => None,
+        };
+        let mut delayed = self.children.range(key..=last.unwrap_or(key)).map(|(_, entry)| entry);
+        delayed.any(|entry| entry.retries.as_ref().and_then(|retries| retries.due()).is_some_and(|due| due > now))
+    }
+
     fn sweep_up(&mut self, sweep: Sweep, now: Instant) -> bool {
         let next = self.children.range(sweep.cursor..).find(|&(&key, entry)| match entry.state {
             State::Pending => true,
             State::Starting | State::Stopping(_) => sweep.current == Some(key),
             State::Abandoned => !entry.held,
-            State::Idle | State::Running => false,
+            State::Idle | State::Waiting | State::Running => false,
         });
         let Some((&key, entry)) = next else {
             self.sweep = None;
@@ -97,6 +109,7 @@ impl Machine {
             return false;
         };
         match entry.state {
+            State::Pending if self.is_held_back(sweep, key, now) => false,
             State::Pending => {
                 self.sweep = Some(Sweep { cursor: key, current: Some(key), ..sweep });
                 self.start(key);

@@ -5,7 +5,7 @@ use super::engine::Engine;
 use super::info::{ChildCount, ChildInfo};
 use crate::child::{ChildId, ChildRef, Intent, Spec};
 use crate::error::{DeleteChildError, RestartChildError, StartChildError, TerminateChildError};
-use crate::rules::{Key, Policy, Restart, Standing};
+use crate::rules::{Key, Restart, Standing};
 use crate::server::Reply;
 
 use tokio::time::Instant;
@@ -58,7 +58,7 @@ impl Engine<'_> {
             }));
         }
         let id = spec.id().clone();
-        let key = self.machine.add_by_hand(Policy { restart: spec.restart, shutdown: spec.shutdown }, Instant::now());
+        let key = self.machine.add_by_hand(spec.policy(), Instant::now());
         self.admit(key, spec);
         self.waiting.push(Waiting::Start { key, id, reply });
     }
@@ -81,7 +81,7 @@ impl Engine<'_> {
         }
         let key = *self.ids.get(child).ok_or(TerminateChildError::NotFound)?;
         match self.machine.standing(key) {
-            Some(Standing::Starting | Standing::Running | Standing::Restarting) => {}
+            Some(Standing::Starting | Standing::Running | Standing::Restarting) if self.machine.due(key).is_none() => {}
             _ => return Err(TerminateChildError::NotFound),
         }
         let returns = self.children.get(&key).is_some_and(|child| child.spec.restart != Restart::Temporary);
@@ -133,6 +133,7 @@ impl Engine<'_> {
                 kind: starter.kind(),
                 state: self.machine.standing(key)?.into(),
                 restart: child.spec.restart,
+                due: self.machine.due(key),
                 child: ChildRef::new(starter.seat()),
             })
         };

@@ -118,7 +118,8 @@ impl Engine<'_> {
         if let Some(child) = self.children.get(&key) {
             let core = child.spec.starter.core();
             core.settle(Phase::Restarting);
-            tracing::warn!(child = %core.id(), incarnation = core.incarnation(), reason = %cause, "restarting");
+            let delay = self.machine.due(key).map(|due| due.duration_since(tokio::time::Instant::now()));
+            tracing::warn!(child = %core.id(), incarnation = core.incarnation(), reason = %cause, ?delay, "restarting");
             metrics::restart(cause);
         }
     }

@@ -20,7 +20,7 @@ use super::reference::Shared;
 use super::starter::Planned;
 use crate::child::{ChildId, Core, Guard, Happening, Host, Intent, Meltdown, Note, Outcome, Seat, Spec};
 use crate::error::{StartError, StartFailure};
-use crate::rules::{Down, Ending, Key, Machine, Policy};
+use crate::rules::{Down, Ending, Key, Machine};
 use crate::server::Mail;
 
 pub(super) struct Engine<'a> {
@@ -63,7 +63,7 @@ impl<'a> Engine<'a> {
             finished: None,
         };
         for spec in &plan.supervisor.children {
-            let key = engine.machine.add(Policy { restart: spec.restart, shutdown: spec.shutdown });
+            let key = engine.machine.add(spec.policy());
             engine.admit(key, spec.clone());
         }
         engine

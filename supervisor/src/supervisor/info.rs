@@ -1,5 +1,7 @@
 //! What a supervisor tells about its children.
 
+use tokio::time::Instant;
+
 use crate::child::{ChildId, ChildKind, ChildRef};
 use crate::rules::{Restart, Standing};
 
@@ -33,6 +35,8 @@ pub struct ChildInfo {
     pub state: ChildState,
     /// Whether it is restarted when it ends.
     pub restart: Restart,
+    /// When it is started again, while it waits out a [`Backoff`](crate::Backoff).
+    pub due: Option<Instant>,
     /// A reference to it.
     pub child: ChildRef,
 }
