@@ -185,6 +185,27 @@ async fn s7_2_neither_a_panicking_check_nor_a_panicking_handler_ends_a_monitor()
     }
 }
 
+#[tokio::test]
+async fn s7_2_a_monitor_outlives_a_check_that_said_ok_too_late() {
+    let production = &namespaces()[0];
+    let _registration = production.register(KEY, 7).unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    // On one thread nobody looks at the clock before the check is over: it ends by itself, and late.
+    let blocks_once = move |_| {
+        if counted.fetch_add(1, SeqCst) == 0 {
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        std::future::ready(Ok::<_, Failure>(()))
+    };
+    let schedule = Schedule::new(Duration::from_millis(10)).timeout(Duration::from_millis(5)).thresholds(1, 1);
+    let (builder, mut changes) = watched(production.monitor(KEY).check(blocks_once));
+    let _monitor = builder.every(schedule).unwrap();
+    let standings = [changes.recv().await.unwrap().0, changes.recv().await.unwrap().0];
+    assert_eq!(standings, [Standing::Down, Standing::Up]);
+    assert!(asked.load(SeqCst) >= 2);
+}
+
 #[test]
 fn s7_2_a_check_that_blocks_its_thread_is_not_started_a_second_time() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
