@@ -12,11 +12,11 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, Limits};
+use crate::config::Config;
 use crate::domain::room::Rooms;
 use crate::store::{Location, OpenError, Place, Store};
-use crate::telemetry;
 use crate::web::{self, Endpoint, Origins, Web};
+use crate::{health, telemetry};
 
 /// The program, running.
 ///
@@ -26,6 +26,7 @@ use crate::web::{self, Endpoint, Origins, Web};
 /// ├── store                    the writer of the database
 /// ├── rooms (dynamic)
 /// │   └── room:CODE …          transient, started on first use
+/// ├── health                   asks the store and the rooms whether they work
 /// └── web                      pages and sockets
 /// ```
 #[derive(Debug)]
@@ -71,7 +72,8 @@ impl App {
     /// # Errors
     ///
     /// [`StartError`], with nothing left running.
-    pub async fn start(config: Config, limits: Limits, metrics: PrometheusHandle) -> Result<Self, StartError> {
+    pub async fn start(config: Config, metrics: PrometheusHandle) -> Result<Self, StartError> {
+        let limits = config.limits;
         let endpoint = listen(SocketAddr::new(config.host, config.port))?;
         let address = endpoint.address();
         let location = if config.memory {
@@ -104,6 +106,7 @@ impl App {
             .child(telemetry::upkeep(metrics))
             .child(Store::child_spec(&namespace, place))
             .child(Rooms::child_spec(&namespace))
+            .child(health::child_spec(&namespace, config.health_period))
             .child(web::child_spec(&endpoint, web))
             .start()
             .await?;

@@ -7,6 +7,7 @@
 mod app;
 pub mod config;
 pub mod domain;
+mod health;
 pub mod store;
 pub mod telemetry;
 mod web;

@@ -2,20 +2,33 @@
 
 use std::process::ExitCode;
 
-use chat_demo::config::{Config, Limits};
+use chat_demo::config::{Config, ConfigError, LogFormat};
 use chat_demo::{App, StartError, telemetry};
-use clap::Parser;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let config = Config::parse();
-    tracing_subscriber::fmt()
+    let layered = match Config::load(std::env::args_os()) {
+        Ok(layered) => layered,
+        Err(ConfigError::Flags(error)) => error.exit(),
+        Err(error) => {
+            eprintln!("chat-demo: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if layered.config.print_config {
+        print!("{}", layered.to_toml());
+        return ExitCode::SUCCESS;
+    }
+    let log = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
-        .init();
-    match start(config).await {
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")));
+    match layered.config.log_format {
+        LogFormat::Json => log.json().init(),
+        _ => log.init(),
+    }
+    match start(layered.config).await {
         Ok(app) => {
             println!("{}", app.url());
             supervisor::run(app.into_tree()).await
@@ -30,5 +43,5 @@ async fn main() -> ExitCode {
 async fn start(config: Config) -> Result<App, StartError> {
     let metrics = PrometheusBuilder::new().install_recorder().expect("nothing was installed before");
     telemetry::describe();
-    App::start(config, Limits::default(), metrics).await
+    App::start(config, metrics).await
 }

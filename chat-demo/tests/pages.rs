@@ -190,6 +190,11 @@ async fn the_operator_is_told() {
     assert_eq!(somebody.get("/livez").await.status, 200);
     let ready = somebody.get("/readyz").await;
     assert_eq!((ready.status, &*ready.body), (200, "store: ok\nrooms: ok\n"));
+    let health = somebody.get("/healthz").await;
+    let told: serde_json::Value = serde_json::from_str(&health.body).unwrap();
+    assert_eq!((health.status, &told["status"]), (200, &"healthy".into()), "{told}");
+    let services: Vec<_> = told["services"].as_array().unwrap().iter().map(|service| &service["service"]).collect();
+    assert_eq!(services, ["rooms", "store"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -243,7 +243,8 @@ async fn whoever_reads_too_slowly_is_cut_off_and_catches_up() {
 async fn a_database_that_is_locked_for_a_while_delays_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("chat.sqlite3");
-    let server = Server::with(wide(), &["--database", database.to_str().unwrap()]).await;
+    let flags = ["--health-period", "200ms", "--database", database.to_str().unwrap()];
+    let server = Server::with(wide(), &flags).await;
     let (ada, code) = server.founder("Ada").await;
     let (mut socket, mut other) = (ada.join(&code, 0).await, ada.join(&code, 0).await);
     let intruder = rusqlite::Connection::open(&database).unwrap();
@@ -255,11 +256,27 @@ async fn a_database_that_is_locked_for_a_while_delays_and_loses_nothing() {
     let silence = timeout(Duration::from_secs(3), other.messages(1)).await;
     assert!(silence.is_err(), "nothing is passed on that is not stored");
     assert_eq!(server.stranger().get("/readyz").await.status, 503, "and the operator sees it");
+    until_healthz_says(&server, 503, "unhealthy").await;
     intruder.execute_batch("ROLLBACK").unwrap();
     for n in 1..=5 {
         assert_eq!(socket.next_of("stored").await["seq"], n);
     }
     assert!(other.messages(5).await.into_iter().eq((1..=5).map(|n| (n, format!("line {n}")))));
+    until_healthz_says(&server, 200, "healthy").await;
+}
+
+/// Asks until it says so, which the monitors decide after several checks.
+async fn until_healthz_says(server: &Server, status: u16, word: &str) {
+    let asked = async {
+        loop {
+            let answer = server.stranger().get("/healthz").await;
+            if answer.status == status && answer.body.contains(&format!("\"status\":\"{word}\"")) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(support::PATIENCE, asked).await.expect("the monitors notice");
 }
 
 #[tokio::test(flavor = "multi_thread")]

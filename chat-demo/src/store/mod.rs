@@ -15,7 +15,7 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use registry::{Namespace, Service, WaitError};
+use registry::{Monitor, MonitorError, Namespace, Service, WaitError};
 use supervisor::{CallError, ChildSpec, Reply, ServerRef};
 use thiserror::Error;
 use tokio::time::timeout;
@@ -169,10 +169,15 @@ impl Store {
         self.ask(|reply| Request::NamePerson { session: session.clone(), name: name.clone(), reply }).await
     }
 
-    /// Whether the store answers within a second.
+    /// Whether the store answers within a second that it could write.
     pub async fn is_ready(&self) -> bool {
         let Ok(server) = self.namespace.lookup(STORE) else { return false };
-        matches!(server.call_timeout(PING, |reply| Request::Ping { reply }).await, Ok(Ok(())))
+        ping(server).await.is_ok()
+    }
+
+    /// Asks again and again whether it answers. The chat is down without it.
+    pub(crate) fn monitor(namespace: &Namespace, period: Duration) -> Result<Monitor, MonitorError> {
+        namespace.monitor(STORE).check(ping).every(period)
     }
 
     /// Asks, and asks again if the store went away with the question.
@@ -200,4 +205,10 @@ impl Store {
             }
         }
     }
+}
+
+/// Asks the database something within a second.
+async fn ping(server: ServerRef<StoreServer>) -> Result<(), StoreError> {
+    let answer = server.call_timeout(PING, |reply| Request::Ping { reply }).await;
+    answer.map_err(|error| StoreError::Unanswered(Arc::new(error)))?
 }

@@ -26,9 +26,9 @@ pub(crate) enum Request {
 pub(super) type Pending = Box<dyn FnOnce(Result<(), Arc<rusqlite::Error>>) + Send>;
 
 impl Request {
-    /// Whether it changes anything.
+    /// Whether it needs the right to write: what changes something, and the question whether that could be done.
     pub(super) fn writes(&self) -> bool {
-        matches!(self, Self::CreateRoom { .. } | Self::Append { .. } | Self::NamePerson { .. })
+        matches!(self, Self::CreateRoom { .. } | Self::Append { .. } | Self::NamePerson { .. } | Self::Ping { .. })
     }
 
     /// The answer if it is not even tried.

@@ -67,7 +67,8 @@ fn router(web: &Web) -> Router {
         .route("/assets/{name}", get(assets::serve))
         .route("/metrics", get(operator::metrics))
         .route("/livez", get(operator::live))
-        .route("/readyz", get(operator::ready));
+        .route("/readyz", get(operator::ready))
+        .route("/healthz", get(operator::health));
     if web.admin.is_some() {
         all = all.route("/admin/rooms/{code}/kill", post(admin::kill_room));
     }

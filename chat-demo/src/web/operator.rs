@@ -1,9 +1,13 @@
 //! What the operator asks.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+
+use registry::SystemHealth;
+use serde_json::{Value, json};
 
 use super::Web;
 
@@ -18,6 +22,30 @@ pub(super) async fn ready(State(web): State<Web>) -> Response {
     let status = if store && rooms { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = |ready: bool| if ready { "ok" } else { "down" };
     (status, format!("store: {}\nrooms: {}\n", word(store), word(rooms))).into_response()
+}
+
+/// `GET /healthz`: what the monitors know, as JSON. `degraded` is still 200: people can talk.
+pub(super) async fn health(State(web): State<Web>) -> Response {
+    let report = web.registry.health();
+    let services: Vec<Value> = report
+        .probes()
+        .iter()
+        .map(|probe| {
+            json!({
+                "service": probe.service,
+                "probe": probe.probe.to_string(),
+                "importance": probe.importance.to_string(),
+                "standing": probe.standing.to_string(),
+                "for_seconds": probe.lasting.as_secs(),
+                "last": probe.last.as_ref().map(ToString::to_string),
+            })
+        })
+        .collect();
+    let status = match report.overall() {
+        SystemHealth::Healthy | SystemHealth::Degraded => StatusCode::OK,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, Json(json!({ "status": report.overall().as_str(), "services": services }))).into_response()
 }
 
 /// `GET /metrics`, in the text format of Prometheus.

@@ -61,9 +61,10 @@ impl Server {
         // Silent unless RUST_LOG asks for more.
         let _ = tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_test_writer().try_init();
         let flags = ["chat-demo", "--port", "0", "--admin-token", ADMIN_TOKEN].iter().chain(flags);
-        let config = Config::try_parse_from(flags).expect("good flags");
+        let mut config = Config::try_parse_from(flags).expect("good flags");
+        config.limits = limits;
         let metrics = PrometheusBuilder::new().build_recorder().handle();
-        Ok(Self { app: App::start(config, limits, metrics).await? })
+        Ok(Self { app: App::start(config, metrics).await? })
     }
 
     pub fn address(&self) -> String {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use registry::{Namespace, Service};
+use registry::{Monitor, MonitorError, Namespace, Service};
 use supervisor::{ChildSpec, DynamicSupervisor, DynamicSupervisorRef, Restart, ServerRef};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
@@ -244,6 +244,12 @@ impl Rooms {
     /// Whether rooms can be started.
     pub fn is_ready(&self) -> bool {
         self.namespace.with(ROOMS, DynamicSupervisorRef::is_running).unwrap_or(false)
+    }
+
+    /// Asks again and again whether rooms can be started. The chat is down without them.
+    pub(crate) fn monitor(namespace: &Namespace, period: Duration) -> Result<Monitor, MonitorError> {
+        let runs = async |rooms: DynamicSupervisorRef| rooms.is_running().then_some(()).ok_or("it is being restarted");
+        namespace.monitor(ROOMS).check(runs).every(period)
     }
 
     /// Kills the process of a room, as a crash would, and waits for its end; false if none runs.

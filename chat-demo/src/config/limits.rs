@@ -1,0 +1,90 @@
+//! Every bound that is not part of a type.
+
+use std::time::Duration;
+
+use clap::{Args, Command, FromArgMatches};
+
+/// The bounds of everything. Tests narrow them.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Limits (times as in 500ms, 3s, 5m)")]
+#[non_exhaustive]
+pub struct Limits {
+    /// Messages that a room keeps at hand
+    #[arg(long, env = "CHAT_RECENT_MESSAGES", default_value = "100", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub recent_messages: usize,
+    /// Messages of a room that wait to be stored. Further ones are refused
+    #[arg(long, env = "CHAT_UNSTORED_MESSAGES", default_value = "256", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub unstored_messages: usize,
+    /// Messages stored in one transaction of a room
+    #[arg(long, env = "CHAT_BATCH", default_value = "64", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub batch: usize,
+    /// Connections to one room
+    #[arg(long, env = "CHAT_ROOM_CONNECTIONS", default_value = "500", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub room_connections: usize,
+    /// Events that wait for one socket. One more, and the socket is cut off
+    #[arg(long, env = "CHAT_OUTBOX", default_value = "64", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub outbox: usize,
+    /// How long somebody is still shown after the last connection went
+    #[arg(long, env = "CHAT_LEAVE_GRACE", default_value = "3s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub leave_grace: Duration,
+    /// How long an empty room stays in memory
+    #[arg(long, env = "CHAT_ROOM_IDLE", default_value = "5m", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub room_idle: Duration,
+    /// Messages that a socket may send at once
+    #[arg(long, env = "CHAT_POST_BURST", default_value = "20", value_parser = clap::value_parser!(u32).range(1..), value_name = "N", hide_short_help = true)]
+    pub post_burst: u32,
+    /// Messages a second that a socket may send in the long run
+    #[arg(long, env = "CHAT_POSTS_PER_SECOND", default_value = "5.0", value_parser = rate, value_name = "N", hide_short_help = true)]
+    pub posts_per_second: f64,
+    /// Messages of one socket that wait for their number. Further ones are refused
+    #[arg(long, env = "CHAT_UNACKNOWLEDGED", default_value = "32", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub unacknowledged: usize,
+    /// HTTP connections that are open at once. Further ones wait to be accepted. Sockets do not count
+    #[arg(long, env = "CHAT_HTTP_CONNECTIONS", default_value = "2000", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub http_connections: usize,
+    /// How long the head of a request, and the first frame of a socket, may take to come
+    #[arg(long, env = "CHAT_HANDSHAKE", default_value = "10s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub handshake: Duration,
+    /// How often a socket is pinged
+    #[arg(long, env = "CHAT_PING", default_value = "20s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub ping: Duration,
+    /// How long nothing at all may come from a socket
+    #[arg(long, env = "CHAT_IDLE", default_value = "1m", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub idle: Duration,
+    /// How long one frame may take to be written
+    #[arg(long, env = "CHAT_WRITE", default_value = "10s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub write: Duration,
+    /// How long a message and a socket try to find their room again
+    #[arg(long, env = "CHAT_REJOIN", default_value = "15s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub rejoin: Duration,
+    /// How long open sockets may take to close when the program ends
+    #[arg(long, env = "CHAT_DRAIN", default_value = "3s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let matches = Self::augment_args(Command::new("limits")).get_matches_from(["limits"]);
+        Self::from_arg_matches(&matches).expect("the defaults are good values")
+    }
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it must be at least 1".into()),
+        Ok(count) => Ok(count),
+        Err(error) => Err(format!("{error}; give a whole number")),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0).ok_or("give a number above 0".into())
+}
+
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("it must be longer than 0".into()),
+        Ok(time) => Ok(time),
+        Err(error) => Err(format!("{error}; write it as in 500ms, 3s or 5m")),
+    }
+}

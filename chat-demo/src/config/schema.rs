@@ -1,0 +1,71 @@
+//! What can be set from outside. One schema for flags, the environment and a TOML file, in this order of precedence.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use super::{AdminToken, Limits};
+
+/// A room chat whose processes can be killed while people talk.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "chat-demo", version, about, max_term_width = 100)]
+#[non_exhaustive]
+pub struct Config {
+    /// Address to listen on
+    #[arg(long, env = "CHAT_HOST", default_value = "127.0.0.1")]
+    pub host: IpAddr,
+
+    /// Port to listen on; 0 picks a free one
+    #[arg(long, env = "CHAT_PORT", default_value_t = 4000)]
+    pub port: u16,
+
+    /// SQLite file that keeps rooms and messages
+    #[arg(long, env = "CHAT_DATABASE", default_value = "chat.sqlite3", value_name = "PATH")]
+    pub database: PathBuf,
+
+    /// Keep nothing: rooms and messages live in memory until the program ends
+    #[arg(long, env = "CHAT_MEMORY", conflicts_with = "database")]
+    pub memory: bool,
+
+    /// Origin (scheme, host and port) from which browsers may talk to this server; may be given several times.
+    /// The address listened on is always among them
+    #[arg(long = "origin", env = "CHAT_ORIGIN", value_name = "URL", value_delimiter = ',')]
+    pub origins: Vec<String>,
+
+    /// Bearer token for POST /admin/rooms/CODE/kill, which kills the process of a room as a crash would; without it
+    /// there is no such route. Better given in the environment, where other users of the machine cannot read it
+    #[arg(long, env = "CHAT_ADMIN_TOKEN", value_name = "SECRET", hide_env_values = true)]
+    pub admin_token: Option<AdminToken>,
+
+    /// How often the services are checked for /healthz
+    #[arg(long, env = "CHAT_HEALTH_PERIOD", default_value = "5s", value_parser = super::limits::time, value_name = "TIME")]
+    pub health_period: Duration,
+
+    /// How the log on stderr is written; what is in it is said by RUST_LOG (default: warn)
+    #[arg(long, env = "CHAT_LOG_FORMAT", default_value = "text", value_enum, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+
+    /// TOML file with any of these settings, named as here with underscores, the limits in a table of that name
+    #[arg(long, env = "CHAT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Print the settings in force as TOML, and end
+    #[arg(long)]
+    pub print_config: bool,
+
+    /// The bounds of everything.
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// For people: a line for each event.
+    Text,
+    /// For machines: a JSON object for each event, on a line of its own.
+    Json,
+}

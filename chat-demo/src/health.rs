@@ -1,0 +1,22 @@
+//! Who is asked whether it works, and how often.
+
+use std::time::Duration;
+
+use registry::{MonitorError, Namespace};
+use supervisor::{ChildRef, ChildSpec};
+
+use crate::domain::room::Rooms;
+use crate::store::Store;
+
+/// Monitors every service for as long as it runs.
+pub(crate) fn child_spec(namespace: &Namespace, period: Duration) -> ChildSpec<ChildRef> {
+    let namespace = namespace.clone();
+    ChildSpec::task("health", move |cx| {
+        let namespace = namespace.clone();
+        async move {
+            let _monitors = [Store::monitor(&namespace, period)?, Rooms::monitor(&namespace, period)?];
+            cx.stopped().await;
+            Ok::<_, MonitorError>(())
+        }
+    })
+}
