@@ -14,9 +14,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::start::tell;
 use super::state::{At, Door, Shared};
-use crate::child::{Birth, Happening, Host, Intent, Meltdown, Note, Phase, Starter};
+use crate::child::{Birth, Happening, Host, Intent, Meltdown, Note, Phase};
 use crate::metrics;
-use crate::rules::{Stage, Step, Window};
+use crate::rules::{Gate, Stage, Step, Window};
 
 /// How many children are asked to stop before the loop looks at anything else.
 const BATCH: u32 = 1024;
@@ -25,6 +25,7 @@ pub(super) struct Engine {
     shared: Arc<Shared>,
     notes: mpsc::UnboundedReceiver<Note>,
     window: Window,
+    gate: Gate<At>,
     deadlines: BinaryHeap<Reverse<(Instant, u32, u32)>>,
     ending: Option<ExitReason>,
     /// Up to where children have been asked to stop.
@@ -42,7 +43,8 @@ impl Engine {
             state.meltdown = None;
         }
         let window = Window::new(shared.limits.budget);
-        Self { shared, notes, window, deadlines: BinaryHeap::new(), ending: None, asked: 0 }
+        let gate = Gate::new(shared.limits.max_concurrent_inits);
+        Self { shared, notes, window, gate, deadlines: BinaryHeap::new(), ending: None, asked: 0 }
     }
 
     pub(super) async fn run(mut self) -> ExitReason {
@@ -67,6 +69,9 @@ impl Engine {
     fn hear(&mut self, note: Note) {
         let Ok(index) = u32::try_from(note.key) else { return };
         let at = At { index, generation: note.generation };
+        if !matches!(note.happening, Happening::Changed | Happening::Unwanted) {
+            self.leave_gate(at);
+        }
         match note.happening {
             Happening::Ready => {
                 if let Some(entry) = self.shared.state().get(at) {
@@ -127,7 +132,31 @@ impl Engine {
         if due > now {
             self.deadlines.push(Reverse((due, at.index, at.generation)));
         } else {
-            self.restart(at, &starter);
+            drop(starter);
+            self.restart_in_turn(at);
+        }
+    }
+
+    /// Restarts a child as soon as there is room for its init.
+    fn restart_in_turn(&mut self, at: At) {
+        self.gate.line_up(at);
+        self.let_in();
+    }
+
+    /// The init of this incarnation is over, one way or the other.
+    fn leave_gate(&mut self, at: At) {
+        if self.gate.leave(at) {
+            self.let_in();
+        }
+    }
+
+    fn let_in(&mut self) {
+        while let Some(at) = self.gate.next() {
+            if self.ending.is_none()
+                && let Some(at) = self.restart(at)
+            {
+                self.gate.enter(at);
+            }
         }
     }
 
@@ -137,24 +166,24 @@ impl Engine {
             return None;
         }
         let mut state = self.shared.state();
-        let entry = state.get(at)?;
-        entry.restarting = true;
+        let Some(entry) = state.get(at) else { return Some(now) };
+        (entry.restarting, entry.waiting) = (true, true);
         entry.retries.as_mut().map_or(Some(now), |retries| retries.restart(now))
     }
 
-    fn restart(&self, at: At, starter: &Arc<dyn Starter>) {
-        let (at, notes) = {
+    /// Starts another incarnation, and says which; of a child that has been terminated meanwhile, none.
+    fn restart(&self, at: At) -> Option<At> {
+        let (starter, at, notes) = {
             let mut state = self.shared.state();
-            let Some(at) = state.renew(at) else { return };
-            if let Some(entry) = state.get(at) {
-                entry.restarting = true;
-                entry.abort = None;
-                entry.retries.iter_mut().for_each(|retries| retries.clear());
-            }
-            (at, state.notes.clone())
+            let entry = state.get(at).filter(|entry| entry.waiting)?;
+            entry.waiting = false;
+            entry.abort = None;
+            entry.retries.iter_mut().for_each(|retries| retries.clear());
+            let starter = Arc::clone(&entry.spec.starter);
+            (starter, state.renew(at)?, state.notes.clone())
         };
         let birth = Birth { notes: notes.clone(), key: u64::from(at.index), generation: at.generation, direct: None };
-        match Arc::clone(starter).start(birth) {
+        match starter.start(birth) {
             Ok(abort) => {
                 if let Some(entry) = self.shared.state().get(at) {
                     entry.abort = abort;
@@ -162,6 +191,7 @@ impl Engine {
             }
             Err(failure) => tell(notes.as_ref(), at, Happening::Refused(Box::new(failure))),
         }
+        Some(at)
     }
 
     /// A child has ended for good.
@@ -193,7 +223,7 @@ impl Engine {
         let (starter, abort, stage, step) = {
             let mut state = self.shared.state();
             let Some(entry) = state.get(at).filter(|entry| entry.stage.is_none()) else { return };
-            if entry.due().is_some() {
+            if entry.waiting {
                 // It is down already, and now for good.
                 drop(state);
                 return self.remove(at);
@@ -229,10 +259,10 @@ impl Engine {
         let (starter, abort, stage, step) = {
             let mut state = self.shared.state();
             let Some(entry) = state.get(at) else { return };
-            if entry.due().is_some_and(|due| due <= now) && self.ending.is_none() {
-                let starter = Arc::clone(&entry.spec.starter);
+            if entry.waiting {
+                entry.retries.iter_mut().for_each(|retries| retries.clear());
                 drop(state);
-                return self.restart(at, &starter);
+                return self.restart_in_turn(at);
             }
             let Some((stage, step)) = entry.stage.and_then(|stage| stage.next(grace, now)) else { return };
             entry.stage = Some(stage);
@@ -245,6 +275,7 @@ impl Engine {
             self.shared.abandoned.store(true, Relaxed);
             metrics::exit(&ExitReason::Abandoned);
             drop(starter);
+            self.leave_gate(at);
             return self.remove(at);
         }
         self.deadlines.extend(stage.deadline().map(|until| Reverse((until, at.index, at.generation))));

@@ -9,7 +9,7 @@ use super::starter::DynamicStarter;
 use super::state::{Limits, Shared};
 use crate::child::{Body, ChildId, ChildSpec, Published, Settings, Starter};
 use crate::error::StartError;
-use crate::rules::Budget;
+use crate::rules::{Budget, MAX_CONCURRENT_INITS};
 use crate::supervisor::{Subtree, Tree, sealed, start};
 
 /// A supervisor of children that are started while it runs, each on its own.
@@ -18,6 +18,7 @@ use crate::supervisor::{Subtree, Tree, sealed, start};
 /// |---|---|
 /// | [`budget`](Self::budget) | 3 restarts within 5 seconds |
 /// | [`max_children`](Self::max_children) | no limit |
+/// | [`max_concurrent_inits`](Self::max_concurrent_inits) | 100 |
 /// | [`grace`](Self::grace) | 1 second |
 /// | [`id`](Self::id) | `dynamic_supervisor` |
 ///
@@ -45,7 +46,12 @@ pub struct DynamicSupervisor {
 impl DynamicSupervisor {
     /// A dynamic supervisor without children.
     pub fn new() -> Self {
-        let limits = Limits { max_children: usize::MAX, budget: Budget::default(), grace: Duration::from_secs(1) };
+        let limits = Limits {
+            max_children: usize::MAX,
+            budget: Budget::default(),
+            grace: Duration::from_secs(1),
+            max_concurrent_inits: MAX_CONCURRENT_INITS,
+        };
         Self { id: "dynamic_supervisor".into(), limits }
     }
 
@@ -65,6 +71,19 @@ impl DynamicSupervisor {
     /// At most this many children, those that are restarting included. By default there is no limit.
     pub fn max_children(mut self, children: usize) -> Self {
         self.limits.max_children = children;
+        self
+    }
+
+    /// How many automatic restarts may be in their init at the same time; the others wait for their turn. By default 100.
+    ///
+    /// `start_child` waits for nobody.
+    ///
+    /// # Panics
+    ///
+    /// When `inits` is 0.
+    pub fn max_concurrent_inits(mut self, inits: usize) -> Self {
+        assert!(inits > 0, "supervisor `{}`: at least one child can be in its init", self.id);
+        self.limits.max_concurrent_inits = inits;
         self
     }
 

@@ -106,7 +106,7 @@ impl DynamicSupervisorRef {
     ///
     /// # Errors
     ///
-    /// It is no child of this supervisor (any more), it waits out its backoff, or the supervisor is stopping or not running.
+    /// It is no child of this supervisor (any more), it is down and waits to be restarted, or the supervisor is stopping or not running.
     pub fn kill_child(&self, child: impl Into<ChildRef>) -> Result<(), TerminateChildError> {
         let child = child.into();
         let abort = {
@@ -116,7 +116,7 @@ impl DynamicSupervisorRef {
                 Door::Stopping => return Err(TerminateChildError::ShuttingDown),
                 Door::Open => {}
             }
-            let entry = state.find(&child).and_then(|at| state.get(at)).filter(|entry| entry.due().is_none());
+            let entry = state.find(&child).and_then(|at| state.get(at)).filter(|entry| !entry.waiting);
             let entry = entry.ok_or(TerminateChildError::NotFound)?;
             let core = entry.spec.starter.core();
             core.expect_return(entry.spec.restart != Restart::Temporary);

@@ -96,7 +96,10 @@ impl Fresh<'_> {
             && let Some(entry) = shared.state().get(self.at)
         {
             entry.fresh = false;
-            entry.retries.iter_mut().for_each(|retries| retries.up(Instant::now()));
+            // It may have ended since, and wait for its next turn.
+            if !entry.waiting {
+                entry.retries.iter_mut().for_each(|retries| retries.up(Instant::now()));
+            }
         }
     }
 

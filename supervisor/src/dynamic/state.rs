@@ -33,6 +33,7 @@ pub(super) struct Limits {
     pub(super) max_children: usize,
     pub(super) budget: Budget,
     pub(super) grace: Duration,
+    pub(super) max_concurrent_inits: usize,
 }
 
 #[derive(Default)]
@@ -70,18 +71,20 @@ pub(super) struct Entry {
     /// Its first init is under way, and its starter will say what becomes of it.
     pub(super) fresh: bool,
     pub(super) restarting: bool,
+    /// It is down, and waits to be started again.
+    pub(super) waiting: bool,
     pub(super) retries: Option<Box<Retries>>,
 }
 
 impl Entry {
-    /// When it is started again, while it is down and waits for that.
+    /// When it is started again, while it waits out its backoff.
     pub(super) fn due(&self) -> Option<Instant> {
         self.retries.as_ref().and_then(|retries| retries.due())
     }
 }
 
 /// An incarnation at a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct At {
     pub(super) index: u32,
     pub(super) generation: u32,
@@ -132,7 +135,8 @@ impl State {
         let place = &mut self.places[index as usize];
         place.generation = place.generation.wrapping_add(1);
         let retries = spec.backoff.as_deref().map(|backoff| Box::new(Retries::new(*backoff)));
-        place.entry = Some(Entry { spec, abort: None, stage: None, fresh: true, restarting: false, retries });
+        place.entry =
+            Some(Entry { spec, abort: None, stage: None, fresh: true, restarting: false, waiting: false, retries });
         At { index, generation: place.generation }
     }
 

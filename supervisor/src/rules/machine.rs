@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::backoff::{Backoff, Retries};
 use super::budget::{Budget, Window};
+use super::gate::Gate;
 use super::stop::{Shutdown, Stage, Step};
 use super::strategy::{Restart, Strategy};
 use super::sweep::Sweep;
@@ -113,7 +114,7 @@ pub(super) enum State {
     Idle,
     /// Down, and the sweep will start it.
     Pending,
-    /// Down, and started when it is due.
+    /// Down, and started when it is due, or when it is its turn.
     Waiting,
     Starting,
     Running,
@@ -124,7 +125,7 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Entry {
     policy: Policy,
-    generation: u32,
+    pub(super) generation: u32,
     pub(super) state: State,
     /// It has been up before.
     seasoned: bool,
@@ -153,12 +154,14 @@ pub(crate) struct Machine {
     pub(super) children: BTreeMap<Key, Entry>,
     next: u64,
     pub(super) sweep: Option<Sweep>,
+    /// Restarts that are not part of a sweep, by child and generation.
+    pub(super) gate: Gate<(Key, u32)>,
     deadlines: BinaryHeap<Reverse<(Instant, Key, u32)>>,
     pub(super) actions: Vec<Action>,
 }
 
 impl Machine {
-    pub(crate) fn new(strategy: Strategy, budget: Budget, grace: Duration) -> Self {
+    pub(crate) fn new(strategy: Strategy, budget: Budget, grace: Duration, max_inits: usize) -> Self {
         Self {
             strategy,
             grace,
@@ -167,6 +170,7 @@ impl Machine {
             children: BTreeMap::new(),
             next: Key::FIRST.0,
             sweep: None,
+            gate: Gate::new(max_inits),
             deadlines: BinaryHeap::new(),
             actions: Vec::new(),
         }
@@ -203,7 +207,12 @@ impl Machine {
         })
     }
 
-    /// When a child that waits to be restarted is due.
+    /// Whether an incarnation is there that has not been asked to stop.
+    pub(crate) fn is_alive(&self, key: Key) -> bool {
+        self.children.get(&key).is_some_and(|entry| matches!(entry.state, State::Starting | State::Running))
+    }
+
+    /// When a child that waits out its backoff is due.
     pub(crate) fn due(&self, key: Key) -> Option<Instant> {
         self.children.get(&key)?.retries.as_ref()?.due()
     }
@@ -237,7 +246,7 @@ impl Machine {
         self.edit(key, |entry| entry.by_hand = true);
         match self.sweep {
             Some(_) => self.advance(now),
-            None => self.start(key),
+            None => drop(self.start(key)),
         }
         key
     }
@@ -251,6 +260,7 @@ impl Machine {
             entry.seasoned = true;
             entry.by_hand = false;
             entry.retries.iter_mut().for_each(|retries| retries.up(now));
+            self.leave_gate(key, generation);
             self.advance(now);
         }
     }
@@ -287,6 +297,7 @@ impl Machine {
             (State::Starting | State::Running, Down::Exited(reason)) => self.trouble(key, reason, now),
             (State::Running, Down::Ignored) => debug_assert!(false, "{key:?} ignored its start after it"),
         }
+        self.leave_gate(key, generation);
         self.advance(now);
     }
 
@@ -362,7 +373,7 @@ impl Machine {
         };
         self.actions.push(Action::Restarting { key, cause });
         match (self.strategy.group(key), due) {
-            (None, None) => self.start(key),
+            (None, None) => self.restart_in_turn(key),
             (None, Some(_)) => self.edit(key, |entry| entry.state = State::Waiting),
             (Some(from), _) => {
                 self.edit(key, |entry| {
@@ -385,7 +396,8 @@ impl Machine {
         Ok(Some(due))
     }
 
-    pub(super) fn start(&mut self, key: Key) {
+    /// Returns the generation of the new incarnation.
+    pub(super) fn start(&mut self, key: Key) -> u32 {
         self.edit(key, |entry| {
             entry.generation = entry.generation.wrapping_add(1);
             entry.state = State::Starting;
@@ -393,6 +405,7 @@ impl Machine {
         });
         let generation = self.children.get(&key).map_or(0, |entry| entry.generation);
         self.actions.push(Action::Start { key, generation });
+        generation
     }
 
     pub(super) fn take_down(&mut self, key: Key, returns: bool, now: Instant) {
@@ -430,7 +443,7 @@ impl Machine {
         let Some(entry) = self.children.get_mut(&key).filter(|entry| entry.generation == generation) else { return };
         let State::Stopping(stage) = entry.state else {
             if entry.state == State::Waiting {
-                self.start(key);
+                self.restart_in_turn(key);
             }
             return;
         };
@@ -440,6 +453,7 @@ impl Machine {
             entry.state = State::Abandoned;
             self.actions.push(Action::Abandon { key });
             self.rest(key);
+            self.leave_gate(key, generation);
         } else {
             self.deadlines.extend(stage.deadline().map(|at| Reverse((at, key, generation))));
             self.actions.push(Action::Abort { key, timed_out: true, returns });

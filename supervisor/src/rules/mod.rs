@@ -3,6 +3,7 @@
 
 mod backoff;
 mod budget;
+mod gate;
 mod machine;
 #[cfg(test)]
 mod model;
@@ -13,6 +14,7 @@ mod sweep;
 pub use backoff::Backoff;
 pub(crate) use backoff::Retries;
 pub(crate) use budget::{Budget, Window};
+pub(crate) use gate::{Gate, MAX_CONCURRENT_INITS};
 pub(crate) use machine::{Action, Down, Ending, Key, Machine, Policy, Standing};
 pub use stop::Shutdown;
 pub(crate) use stop::{Stage, Step};

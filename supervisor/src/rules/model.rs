@@ -127,7 +127,7 @@ proptest! {
         ends in proptest::collection::vec((0_u64..7, any::<bool>()), 0..12),
     ) {
         let now = Instant::now();
-        let mut machine = Machine::new(together, Budget { max: u32::MAX, within: GRACE }, GRACE);
+        let mut machine = Machine::new(together, Budget { max: u32::MAX, within: GRACE }, GRACE, 1);
         let mut naive = Naive { together, children: Vec::new(), log: Vec::new() };
         for &restart in &restarts {
             let key = machine.add(Policy { restart, shutdown: Shutdown::Infinity, backoff: None });
@@ -198,6 +198,8 @@ struct World {
     due: BTreeMap<Key, Instant>,
     /// Down, and nobody's business but a caller's.
     rested: BTreeSet<Key>,
+    /// Started by a caller.
+    by_hand: BTreeSet<Key>,
     /// Siblings are never taken along.
     alone: bool,
     attempts: Vec<Instant>,
@@ -224,6 +226,7 @@ impl World {
                 }
                 Action::Restarting { key, .. } => {
                     self.attempts.push(now);
+                    self.by_hand.remove(&key);
                     self.due.extend(machine.due(key).map(|due| (key, due)));
                 }
                 Action::Removed { key } | Action::Rested { key } => {
@@ -257,13 +260,13 @@ proptest! {
     #[test]
     fn whatever_happens_nothing_overlaps_and_the_end_is_the_end(
         together in together(),
-        (max, within) in (0_u32..6, 1_u64..5_000),
+        (max, within, max_inits) in (0_u32..6, 1_u64..5_000, 1_usize..4),
         children in proptest::collection::vec((restart(), shutdown(), backoff()), 0..6),
         events in proptest::collection::vec(event(), 0..80),
     ) {
         let mut now = Instant::now();
         let within = Duration::from_millis(within);
-        let mut machine = Machine::new(together, Budget { max, within }, GRACE);
+        let mut machine = Machine::new(together, Budget { max, within }, GRACE, max_inits);
         let mut world = World { alone: together == Together::OneForOne, ..World::default() };
         for &(restart, shutdown, backoff) in &children {
             machine.add(Policy { restart, shutdown, backoff });
@@ -292,13 +295,15 @@ proptest! {
                 }
                 _ if machine.is_stopping() => {}
                 Event::Add(restart) => {
-                    machine.add_by_hand(Policy { restart, shutdown: Shutdown::BrutalKill, backoff: None }, now);
+                    let key = machine.add_by_hand(Policy { restart, shutdown: Shutdown::BrutalKill, backoff: None }, now);
+                    world.by_hand.insert(key);
                 }
                 Event::Terminate(at) => {
                     machine.terminate(key(at), now);
                 }
                 Event::Restart(at) => if machine.standing(key(at)) == Some(Standing::Down) {
                     world.rested.remove(&key(at));
+                    world.by_hand.insert(key(at));
                     machine.restart(key(at));
                 },
                 Event::Delete(at) => if machine.standing(key(at)) == Some(Standing::Down) {
@@ -312,6 +317,8 @@ proptest! {
                 prop_assert!(up || standing != Standing::Running, "{key:?} is not up");
                 prop_assert!(!matches!(standing, Standing::Down | Standing::Abandoned), "{key:?} is alive");
             }
+            let inits = world.alive.iter().filter(|&(key, &(_, up))| !up && !world.by_hand.contains(key)).count();
+            prop_assert!(inits <= max_inits + 1, "{inits} inits, that of a sweep included");
             let counted = world.attempts.iter().filter(|&&then| then + within >= now).count();
             prop_assert!(counted <= max as usize, "{counted} attempts within the period");
         }

@@ -80,9 +80,8 @@ impl Engine<'_> {
             return Err(TerminateChildError::ShuttingDown);
         }
         let key = *self.ids.get(child).ok_or(TerminateChildError::NotFound)?;
-        match self.machine.standing(key) {
-            Some(Standing::Starting | Standing::Running | Standing::Restarting) if self.machine.due(key).is_none() => {}
-            _ => return Err(TerminateChildError::NotFound),
+        if !self.machine.is_alive(key) {
+            return Err(TerminateChildError::NotFound);
         }
         let returns = self.children.get(&key).is_some_and(|child| child.spec.restart != Restart::Temporary);
         self.abort(key, Intent::Kill, returns);

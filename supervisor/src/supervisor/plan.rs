@@ -11,13 +11,14 @@ use super::starter::SupervisorStarter;
 use super::subtree::{Subtree, sealed};
 use crate::child::{Body, ChildId, ChildSpec, Published, Settings, Spec, Starter};
 use crate::error::StartError;
-use crate::rules::{Budget, Strategy};
+use crate::rules::{Budget, MAX_CONCURRENT_INITS, Strategy};
 
 /// A supervisor of children that are listed in advance.
 ///
 /// | option | default |
 /// |---|---|
 /// | [`budget`](Self::budget) | 3 restarts within 5 seconds |
+/// | [`max_concurrent_inits`](Self::max_concurrent_inits) | 100 |
 /// | [`grace`](Self::grace) | 1 second |
 /// | [`id`](Self::id) | `supervisor` |
 ///
@@ -44,6 +45,7 @@ pub struct Supervisor {
     pub(super) strategy: Strategy,
     pub(super) budget: Budget,
     pub(super) grace: Duration,
+    pub(super) max_concurrent_inits: usize,
     pub(super) children: Vec<Spec>,
 }
 
@@ -55,6 +57,7 @@ impl Supervisor {
             strategy,
             budget: Budget::default(),
             grace: Duration::from_secs(1),
+            max_concurrent_inits: MAX_CONCURRENT_INITS,
             children: Vec::new(),
         }
     }
@@ -69,6 +72,20 @@ impl Supervisor {
     /// 3 within 5 seconds.
     pub fn budget(mut self, restarts: u32, period: Duration) -> Self {
         self.budget = Budget { max: restarts, within: period };
+        self
+    }
+
+    /// How many automatic restarts may be in their init at the same time; the others wait for their turn. By default 100.
+    ///
+    /// A start and a group restart have one child at a time in its init anyway. `start_child` and `restart_child` wait for
+    /// nobody.
+    ///
+    /// # Panics
+    ///
+    /// When `inits` is 0.
+    pub fn max_concurrent_inits(mut self, inits: usize) -> Self {
+        assert!(inits > 0, "supervisor `{}`: at least one child can be in its init", self.id);
+        self.max_concurrent_inits = inits;
         self
     }
 

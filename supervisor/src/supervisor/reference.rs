@@ -120,7 +120,7 @@ impl SupervisorRef {
     ///
     /// # Errors
     ///
-    /// There is no such child that is up (one that waits out its backoff is not), or the supervisor is stopping or not running.
+    /// There is no such child that is up (one that waits to be restarted is not), or the supervisor is stopping or not running.
     pub async fn kill_child(&self, child: impl Into<ChildId>) -> Result<(), TerminateChildError> {
         let child = child.into();
         self.ask(|reply| Command::Kill { child, reply }).await.ok_or(TerminateChildError::NotRunning)?
