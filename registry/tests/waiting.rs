@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use registry::{ErrorKind, ExitReason, LookupError, Process, Service, ServiceRegistry, WaitError};
@@ -158,6 +159,44 @@ async fn s5_3_waiters_end_however_registrations_and_deaths_interleave() {
             let _last = production.register(KEY, 4).unwrap();
             assert!(waiter.await.unwrap() <= 4);
         }
+    }
+}
+
+type Deed = Box<dyn FnOnce() + Send>;
+
+/// A handle that does something when it is cloned for the first time.
+struct Handover {
+    n: u32,
+    once: Arc<Mutex<Option<Deed>>>,
+}
+
+impl Clone for Handover {
+    fn clone(&self) -> Self {
+        let first = self.once.lock().unwrap().take();
+        if let Some(first) = first {
+            first();
+        }
+        Self { n: self.n, once: Arc::clone(&self.once) }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s5_3_a_reference_that_waited_sees_what_changed_while_it_took_its_handle() {
+    for production in namespaces() {
+        let first = production.register("key", Handover { n: 1, once: Arc::default() }).unwrap();
+        let once = production.with("key", |handle: &Handover| Arc::clone(&handle.once)).unwrap();
+        let (later, second) = (production.clone(), Arc::new(Mutex::new(None)));
+        let kept = Arc::clone(&second);
+        *once.lock().unwrap() = Some(Box::new(move || {
+            drop(first);
+            *kept.lock().unwrap() = Some(later.register("key", Handover { n: 2, once: Arc::default() }).unwrap());
+        }));
+        let mut reference = production.reference::<Handover>("key");
+        assert_eq!(reference.wait(LONG).await.unwrap().n, 1, "what was there when it looked");
+        assert_eq!(reference.get().unwrap().n, 2);
+        assert_eq!(reference.wait(LONG).await.unwrap().n, 2);
+        second.lock().unwrap().take();
+        assert!(reference.get().is_err());
     }
 }
 

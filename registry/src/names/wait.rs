@@ -105,19 +105,10 @@ impl ProcessRegistry {
             // Longer than the clock counts: some thirty years will do.
             None => tokio::time::sleep(Duration::from_secs(86_400 * 365 * 30)),
         };
-        let mut sleep = std::pin::pin!(sleep);
-        loop {
-            let changed = slot.changed().notified();
-            let mut changed = std::pin::pin!(changed);
-            changed.as_mut().enable();
-            if let Some(decision) = decide() {
-                return Ok(decision);
-            }
-            tokio::select! {
-                biased;
-                () = changed => {}
-                () = &mut sleep => return Err(WaitError::Timeout { at: scope.subject(name), waited: timeout }),
-            }
+        tokio::select! {
+            biased;
+            decision = slot.until(decide) => Ok(decision),
+            () = sleep => Err(WaitError::Timeout { at: scope.subject(name), waited: timeout }),
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 use tokio::sync::Notify;
@@ -10,7 +9,7 @@ use tokio::sync::futures::OwnedNotified;
 
 use super::listing::Listing;
 use crate::process::{ExitReason, ProcessId};
-use crate::sync::{AtomicBool, Mutex};
+use crate::sync::{AtomicBool, AtomicU64, Mutex};
 
 /// How many changes a watcher may be behind before it has to begin with a new snapshot.
 pub(crate) const KEPT_CHANGES: usize = 1024;
@@ -68,7 +67,7 @@ pub enum UnregisterReason {
 /// What a namespace keeps for its watchers. Nothing, while there is none.
 #[derive(Default)]
 pub(crate) struct Log {
-    watchers: AtomicUsize,
+    watchers: AtomicU64,
     ring: Mutex<Ring>,
     grown: Arc<Notify>,
     /// Nothing will be logged any more.
@@ -91,6 +90,10 @@ impl Log {
     pub(super) fn push(&self, change: Change) {
         let oldest = {
             let mut ring = self.ring.lock();
+            // The last watcher may have left since somebody looked, and taken along what was kept for it.
+            if !self.is_watched() {
+                return;
+            }
             ring.changes.push_back(Arc::new(change));
             if ring.changes.len() > KEPT_CHANGES {
                 ring.first += 1;
@@ -139,6 +142,12 @@ impl Log {
             };
             drop(kept);
         }
+    }
+
+    /// How many changes are kept.
+    #[cfg(all(test, feature = "shuttle"))]
+    pub(super) fn kept(&self) -> usize {
+        self.ring.lock().changes.len()
     }
 
     /// The number that the next change will have.

@@ -28,6 +28,8 @@ mod write;
 
 #[cfg(all(test, feature = "shuttle"))]
 mod model;
+#[cfg(all(test, feature = "shuttle"))]
+mod watching_model;
 
 pub(crate) use change::{Unchanged, cell_of, release};
 pub(crate) use entry::{Contained, Entry, EntryRef, State};

@@ -13,7 +13,7 @@ use crate::process::{ExitReason, Process, ProcessId, ProcessRef};
 const SCHEDULES: usize = 2_000;
 
 /// Runs a model over 1 and 8 partitions.
-fn check(model: impl Fn(&Arc<Table>, &Scope) + Send + Sync + 'static) {
+pub(super) fn check(model: impl Fn(&Arc<Table>, &Scope) + Send + Sync + 'static) {
     let model = Arc::new(model);
     for partitions in [1, 8] {
         let model = Arc::clone(&model);
@@ -26,12 +26,17 @@ fn check(model: impl Fn(&Arc<Table>, &Scope) + Send + Sync + 'static) {
     }
 }
 
-fn claim(table: &Arc<Table>, scope: &Scope, owner: Owner<'_>, value: u64) -> Result<super::Claimed, Refused> {
+pub(super) fn claim(
+    table: &Arc<Table>,
+    scope: &Scope,
+    owner: Owner<'_>,
+    value: u64,
+) -> Result<super::Claimed, Refused> {
     let claim = Claim { scope, name: "name", owner, reserved: false };
     table.claim(&claim, Some(value)).map_err(|(refused, _)| refused)
 }
 
-fn guard() -> Owner<'static> {
+pub(super) fn guard() -> Owner<'static> {
     Owner::Guard(ProcessId::next())
 }
 
@@ -155,6 +160,68 @@ fn s2_5_a_reservation_outlives_the_death_of_its_process() {
 }
 
 #[test]
+fn s2_4_a_published_name_is_seen_with_its_owner() {
+    check(|table, scope| {
+        let asked = Claim { scope, name: "name", owner: guard(), reserved: true };
+        let reserved = table.claim::<u64>(&asked, None).unwrap_or_else(|(refused, _)| panic!("{refused:?}"));
+        let process = Process::new();
+        let id = process.id();
+        let publish = {
+            let (table, process) = (Arc::clone(table), process.reference());
+            thread::spawn(move || table.publish(&reserved.entry, &process, 1_u64).is_ok())
+        };
+        let holder = table.index().peek(Key { scope, name: "name" }, |entry| {
+            (entry.status().state == State::Ready).then(|| entry.owner_id())
+        });
+        assert!(matches!(holder, Some(None)) || holder == Some(Some(id)), "{holder:?}, and it is {id}");
+        assert!(publish.join().unwrap());
+    });
+}
+
+#[test]
+fn s2_1_who_misses_an_entry_in_the_index_sees_it_gone() {
+    check(|table, scope| {
+        let claimed = claim(table, scope, guard(), 1).unwrap_or_else(|refused| panic!("{refused:?}"));
+        let release = {
+            let (table, entry, id) = (Arc::clone(table), Arc::clone(&claimed.entry), claimed.id);
+            thread::spawn(move || table.release(&entry, id, UnregisterReason::Dropped))
+        };
+        let look = {
+            let (table, scope, entry) = (Arc::clone(table), scope.clone(), claimed.entry);
+            thread::spawn(move || {
+                if table.index().peek(Key { scope: &scope, name: "name" }, |_| ()).is_none() {
+                    assert_eq!(entry.status().state, State::Gone);
+                }
+            })
+        };
+        look.join().unwrap();
+        assert!(release.join().unwrap());
+    });
+}
+
+#[test]
+fn s6_4_a_test_namespace_keeps_track_of_what_it_holds_only() {
+    check(|table, _| {
+        let scope = Scope::new(table, 1, "test", NamespaceClass::Test);
+        let claimed = claim(table, &scope, guard(), 1).unwrap_or_else(|refused| panic!("{refused:?}"));
+        assert_eq!(scope.tracked(), 1);
+        let release = {
+            let (table, entry, id) = (Arc::clone(table), Arc::clone(&claimed.entry), claimed.id);
+            thread::spawn(move || table.release(&entry, id, UnregisterReason::Dropped))
+        };
+        let other = {
+            let (table, scope) = (Arc::clone(table), scope.clone());
+            thread::spawn(move || claim(&table, &scope, guard(), 2).is_ok())
+        };
+        assert!(release.join().unwrap());
+        let taken = other.join().unwrap();
+        assert_eq!(scope.tracked(), usize::from(taken));
+        table.close(&scope);
+        assert_eq!(scope.tracked(), 0);
+    });
+}
+
+#[test]
 fn s5_1_a_waiter_never_misses_the_registration() {
     check(|table, scope| {
         let waiter = {
@@ -162,14 +229,13 @@ fn s5_1_a_waiter_never_misses_the_registration() {
             thread::spawn(move || {
                 shuttle::future::block_on(async {
                     let slot = SlotRef::new(&table, Key { scope: &scope, name: "name" });
-                    loop {
-                        let mut changed = std::pin::pin!(slot.changed().notified());
-                        changed.as_mut().enable();
-                        if let Some(value) = value(&table, &scope) {
-                            return value;
-                        }
-                        changed.await;
-                    }
+                    let look = || {
+                        let seen = value(&table, &scope);
+                        // Nothing in a look that finds nothing lets others run: this is where they can.
+                        thread::yield_now();
+                        seen
+                    };
+                    slot.until(look).await
                 })
             })
         };

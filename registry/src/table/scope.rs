@@ -153,6 +153,12 @@ impl Scope {
         }
     }
 
+    /// How many entries a test namespace keeps track of.
+    #[cfg(all(test, feature = "shuttle"))]
+    pub(super) fn tracked(&self) -> usize {
+        self.0.members.as_ref().map_or(0, |members| members.lock().len())
+    }
+
     /// See [`Inner::members`].
     pub(super) fn members(&self) -> Option<Vec<EntryRef>> {
         self.0.members()

@@ -85,6 +85,18 @@ impl SlotRef {
         &self.slot.changed
     }
 
+    /// Waits until `decide` decides. It is asked at once, and again after each change of the name.
+    pub(crate) async fn until<R>(&self, mut decide: impl FnMut() -> Option<R>) -> R {
+        loop {
+            // Hears of every change from here on, polled or not: nothing is missed between the look and the wait.
+            let changed = self.changed().notified();
+            if let Some(decision) = decide() {
+                return decision;
+            }
+            changed.await;
+        }
+    }
+
     /// The lock of this name: one permit.
     pub(crate) fn lock(&self) -> Arc<Semaphore> {
         Arc::clone(self.slot.lock.get_or_init(|| Arc::new(Semaphore::new(1))))

@@ -42,11 +42,12 @@ impl Watcher {
     /// Writers are not held up for it, unless they change so much meanwhile that the log overflows again and again.
     pub(crate) fn snapshot(&mut self, table: &Table) -> Vec<Listing> {
         for _ in 0..TRIES {
-            // From here on every change is logged...
-            table.pass();
             let begin = self.log().next();
+            // The scan sees what was logged before, or was not logged since nobody watched: a change is logged somewhere in
+            // its critical section, and those under way are over when this returns...
+            table.pass();
             let mut services = self.scan(table);
-            // ...and what the scan has seen is in the log when this returns, since both happen in one critical section.
+            // ...and what the scan has seen of later ones is in the log when this returns.
             table.pass();
             let end = self.log().next();
             if self.replay(&mut services, begin, end) {
