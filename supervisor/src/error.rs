@@ -23,6 +23,14 @@ pub enum StartError {
         /// The supervisor.
         supervisor: ChildId,
     },
+    /// A partition supervisor cannot have so few or so many partitions. Nothing was started.
+    #[error("`{supervisor}` cannot have {partitions} partitions: ask for 1 to {MAX_PARTITIONS}")]
+    Partitions {
+        /// The supervisor.
+        supervisor: ChildId,
+        /// What it was asked to have.
+        partitions: usize,
+    },
     /// A child did not come up.
     #[error("child `{child}` did not start")]
     Child {
@@ -180,6 +188,36 @@ pub enum DeleteChildError {
     /// It is being started.
     #[error("the child is restarting")]
     Restarting,
+    /// The supervisor is stopping.
+    #[error("the supervisor is shutting down")]
+    ShuttingDown,
+    /// The supervisor is not running.
+    #[error("the supervisor is not running")]
+    NotRunning,
+}
+
+/// The most partitions that a partition supervisor can have.
+pub(crate) const MAX_PARTITIONS: usize = 1 << 20;
+
+/// Why a partition supervisor has not got another number of partitions. It has as many as before.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResizeError {
+    /// There cannot be so few or so many.
+    #[error("there cannot be {0} partitions: ask for 1 to {MAX_PARTITIONS}")]
+    Partitions(usize),
+    /// A new partition did not come up. Those that had been started with it are stopped again.
+    #[error("partition {partition} did not start")]
+    Failed {
+        /// Which.
+        partition: usize,
+        /// Why.
+        #[source]
+        cause: StartChildError,
+    },
+    /// The supervisor was restarted meanwhile, with the partitions that it had before.
+    #[error("the supervisor was restarted meanwhile")]
+    Restarted,
     /// The supervisor is stopping.
     #[error("the supervisor is shutting down")]
     ShuttingDown,

@@ -2,8 +2,8 @@
 //!
 //! A program is a tree. Its leaves are [`Server`]s, tasks and threads, its inner nodes are [`Supervisor`]s: they start their
 //! children in order, restart those that crash, give up when that does not help, and stop them in reverse order. A
-//! [`DynamicSupervisor`] has children that come and go. [`run`] is the root of a program: it stops the tree when the process
-//! is asked to end.
+//! [`DynamicSupervisor`] has children that come and go, a [`PartitionSupervisor`] identical ones that keys are routed to.
+//! [`run`] is the root of a program: it stops the tree when the process is asked to end.
 //!
 //! ```
 //! use std::time::Duration;
@@ -47,6 +47,7 @@ mod child;
 mod dynamic;
 mod error;
 mod metrics;
+mod partition;
 mod rules;
 mod server;
 mod supervisor;
@@ -56,11 +57,12 @@ pub use app::{Run, run};
 pub use child::{BlockingContext, ChildId, ChildKind, ChildRef, ChildSpec, Meltdown, TaskContext};
 pub use dynamic::{DynamicSupervisor, DynamicSupervisorRef};
 pub use error::{
-    CallError, DeleteChildError, NotRunning, RestartChildError, SendError, StartChildError, StartError, StartFailure,
-    TerminateChildError,
+    CallError, DeleteChildError, NotRunning, ResizeError, RestartChildError, SendError, StartChildError, StartError,
+    StartFailure, TerminateChildError,
 };
 #[cfg(feature = "metrics")]
 pub use metrics::describe_metrics;
+pub use partition::{PartitionSupervisor, PartitionSupervisorRef};
 pub use registry::{ExitReason, IntoExitReason, Panic};
 pub use rules::{Backoff, Restart, Shutdown, Strategy};
 pub use server::{Context, Failure, Flow, Init, Reply, Server, ServerRef, TimerId};

@@ -27,7 +27,7 @@ pub enum ChildKind {
     Task,
     /// A function that runs on a thread of its own.
     Blocking,
-    /// A [`Supervisor`](crate::Supervisor) or a [`DynamicSupervisor`](crate::DynamicSupervisor).
+    /// A [`Supervisor`](crate::Supervisor), or another kind of supervisor.
     Supervisor,
 }
 

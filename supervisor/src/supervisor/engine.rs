@@ -62,9 +62,9 @@ impl<'a> Engine<'a> {
             booted: false,
             finished: None,
         };
-        for spec in &plan.supervisor.children {
+        for spec in plan.supervisor.children.specs() {
             let key = engine.machine.add(spec.policy());
-            engine.admit(key, spec.clone());
+            engine.admit(key, spec);
         }
         engine
     }

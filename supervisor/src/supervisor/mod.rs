@@ -8,6 +8,7 @@ mod info;
 mod plan;
 mod reference;
 mod root;
+mod roster;
 mod starter;
 mod subtree;
 
@@ -16,5 +17,6 @@ pub use plan::Supervisor;
 pub use reference::SupervisorRef;
 pub use root::Tree;
 pub(crate) use root::start;
+pub(crate) use roster::Roster;
 pub use subtree::Subtree;
 pub(crate) use subtree::sealed;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::reference::{Shared, SupervisorRef};
 use super::root::{Tree, start};
+use super::roster::Roster;
 use super::starter::SupervisorStarter;
 use super::subtree::{Subtree, sealed};
-use crate::child::{Body, ChildId, ChildSpec, Published, Settings, Spec, Starter};
-use crate::error::StartError;
+use crate::child::{Body, ChildId, ChildSpec, Published, Settings, Starter};
+use crate::error::{MAX_PARTITIONS, StartError};
 use crate::rules::{Budget, MAX_CONCURRENT_INITS, Strategy};
 
 /// A supervisor of children that are listed in advance.
@@ -46,7 +47,9 @@ pub struct Supervisor {
     pub(super) budget: Budget,
     pub(super) grace: Duration,
     pub(super) max_concurrent_inits: usize,
-    pub(super) children: Vec<Spec>,
+    pub(super) children: Arc<Roster>,
+    /// How many partitions it was asked to have, if that is what its children are.
+    pub(super) partitions: Option<usize>,
 }
 
 impl Supervisor {
@@ -58,7 +61,8 @@ impl Supervisor {
             budget: Budget::default(),
             grace: Duration::from_secs(1),
             max_concurrent_inits: MAX_CONCURRENT_INITS,
-            children: Vec::new(),
+            children: Arc::default(),
+            partitions: None,
         }
     }
 
@@ -97,7 +101,7 @@ impl Supervisor {
     }
 
     /// Adds a child after all others.
-    pub fn child<H: Clone + Send + Sync + 'static>(mut self, spec: ChildSpec<H>) -> Self {
+    pub fn child<H: Clone + Send + Sync + 'static>(self, spec: ChildSpec<H>) -> Self {
         self.children.push(spec.assemble().0);
         self
     }
@@ -120,12 +124,25 @@ impl Supervisor {
         start(ChildSpec::supervisor(self)).await
     }
 
+    /// Makes its children partitions, so many of them: what it starts with is in the roster.
+    pub(crate) fn partitioned(mut self, partitions: usize) -> (Self, Arc<Roster>) {
+        self.partitions = Some(partitions);
+        let roster = Arc::clone(&self.children);
+        (self, roster)
+    }
+
     pub(super) fn check(&self) -> Result<(), StartError> {
         if self.budget.within.is_zero() {
             return Err(StartError::ZeroPeriod { supervisor: self.id.clone() });
         }
+        if let Some(partitions) = self.partitions
+            && !(1..=MAX_PARTITIONS).contains(&partitions)
+        {
+            return Err(StartError::Partitions { supervisor: self.id.clone(), partitions });
+        }
+        let specs = self.children.specs();
         let mut ids = HashSet::new();
-        for spec in &self.children {
+        for spec in &specs {
             if !ids.insert(spec.id()) {
                 return Err(StartError::DuplicateId { child: spec.id().clone() });
             }
@@ -137,12 +154,11 @@ impl Supervisor {
 
 impl fmt::Debug for Supervisor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let children: Vec<&ChildId> = self.children.iter().map(Spec::id).collect();
         f.debug_struct("Supervisor")
             .field("id", &self.id)
             .field("strategy", &self.strategy)
             .field("budget", &self.budget)
-            .field("children", &children)
+            .field("children", &self.children.ids())
             .finish_non_exhaustive()
     }
 }

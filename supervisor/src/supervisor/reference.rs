@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::command::Command;
 use super::info::{ChildCount, ChildInfo};
-use crate::child::{ChildId, ChildRef, ChildSpec, Core, Meltdown, Phase, Seat, Settings};
+use crate::child::{ChildId, ChildRef, ChildSpec, Core, Meltdown, Phase, Seat, Settings, Spec};
 use crate::error::{DeleteChildError, NotRunning, RestartChildError, StartChildError, TerminateChildError};
 use crate::server::{Mail, Reply, ServerRef, Slot};
 
@@ -95,9 +95,13 @@ impl SupervisorRef {
         spec: ChildSpec<H>,
     ) -> Result<H, StartChildError> {
         let (spec, handle) = spec.assemble();
-        spec.starter.check().map_err(StartChildError::Invalid)?;
-        self.ask(|reply| Command::Start { spec, reply }).await.ok_or(StartChildError::NotRunning)??;
+        self.start_spec(spec).await?;
         Ok(handle)
+    }
+
+    pub(crate) async fn start_spec(&self, spec: Spec) -> Result<(), StartChildError> {
+        spec.starter.check().map_err(StartChildError::Invalid)?;
+        self.ask(|reply| Command::Start { spec, reply }).await.ok_or(StartChildError::NotRunning)?
     }
 
     /// Stops a child, and returns when it has ended. Its spec is kept, unless it is temporary. A child that is down is

@@ -68,7 +68,7 @@ impl Starter for SupervisorStarter {
     }
 
     fn rested(&self) {
-        for child in &self.plan.supervisor.children {
+        for child in self.plan.supervisor.children.specs() {
             child.starter.release();
         }
     }
