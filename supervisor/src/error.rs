@@ -31,6 +31,14 @@ pub enum StartError {
         /// What it was asked to have.
         partitions: usize,
     },
+    /// The start timeout of a child is zero. Nothing was started.
+    #[error(
+        "child `{child}`: no init is done within a start timeout of zero; give it the time it needs, or leave it out"
+    )]
+    ZeroStartTimeout {
+        /// The child.
+        child: ChildId,
+    },
     /// A child did not come up.
     #[error("child `{child}` did not start")]
     Child {
@@ -58,6 +66,12 @@ pub enum StartFailure {
     /// Its init asked to be left out ([`Init::Ignore`](crate::Init::Ignore)).
     #[error("its init asked to be left out")]
     Ignored,
+    /// Its init took longer than its [`start_timeout`](crate::ChildSpec::start_timeout), and was aborted.
+    #[error("its init took longer than {limit:?}")]
+    Timeout {
+        /// The start timeout.
+        limit: Duration,
+    },
     /// Its name cannot be had; a taken one says who holds it.
     #[error("its name cannot be had")]
     Name(#[source] ReserveError),
@@ -75,6 +89,7 @@ impl StartFailure {
         match self {
             Self::Exited(reason) => reason.clone(),
             Self::Ignored => ExitReason::Normal,
+            Self::Timeout { .. } => ExitReason::Timeout,
             other => {
                 // The causes belong to the reason: it is all that is kept of them.
                 let mut text = other.to_string();

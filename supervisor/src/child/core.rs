@@ -51,7 +51,12 @@ pub(crate) enum Intent {
     None = 0,
     Kill = 1,
     TimedOut = 2,
+    /// Its init takes too long.
+    Overdue = 3,
 }
+
+const TIMED_OUT: u8 = Intent::TimedOut as u8;
+const OVERDUE: u8 = Intent::Overdue as u8;
 
 pub(crate) struct Core {
     phase: AtomicU8,
@@ -264,10 +269,14 @@ impl Core {
     /// The incarnation has given its last sign of life for this reason, or `None` if it was cut off. Returns the reason as it
     /// is recorded.
     pub(crate) fn end(&self, own: Option<ExitReason>, seat: &dyn Seat) -> ExitReason {
-        let reason = own.unwrap_or_else(|| match self.intent.load(Acquire) {
-            2 => ExitReason::Timeout,
-            _ => ExitReason::Killed,
-        });
+        let reason = match (self.intent.load(Acquire), own) {
+            (_, Some(panic @ ExitReason::Panic(_))) => panic,
+            // Whatever it says: it was asked to stop for nothing else.
+            (OVERDUE, _) => ExitReason::Timeout,
+            (_, Some(own)) => own,
+            (TIMED_OUT, None) => ExitReason::Timeout,
+            (_, None) => ExitReason::Killed,
+        };
         let incarnation = self.incarnation();
         if self.has_ended(incarnation) {
             // Counted out as abandoned before.

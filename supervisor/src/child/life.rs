@@ -25,6 +25,8 @@ pub(crate) enum Happening {
     Refused(Box<StartFailure>),
     /// Somebody wants it stopped.
     Unwanted,
+    /// Its first init takes too long, says who waits for it.
+    Overdue,
     /// Nothing, but look again.
     Changed,
 }

@@ -13,6 +13,7 @@ use super::id::ChildId;
 use super::name::{Name, Naming};
 use super::reference::ChildRef;
 use super::task::TaskBody;
+use crate::error::StartError;
 use crate::rules::{Backoff, Policy, Restart, Shutdown};
 use crate::server::{Server, ServerBody, ServerRef};
 use crate::supervisor::Subtree;
@@ -46,6 +47,7 @@ impl ChildKind {
 /// | [`restart`](Self::restart) | [`Restart::Permanent`] |
 /// | [`backoff`](Self::backoff) | none: restarted at once |
 /// | [`shutdown`](Self::shutdown) | 5 seconds for workers, infinity for supervisors |
+/// | [`start_timeout`](Self::start_timeout) | none: an init has all the time it needs |
 /// | [`mailbox`](Self::mailbox) | 1024 messages |
 /// | [`keep_mail`](Self::keep_mail) | no: what was not handled is dropped when an incarnation ends |
 /// | [`name`](Self::name) | none |
@@ -66,6 +68,7 @@ pub struct ChildSpec<H> {
     settings: Settings,
     shutdown: Option<Shutdown>,
     backoff: Option<Box<Backoff>>,
+    start_timeout: Option<Duration>,
     kind: ChildKind,
     name: Option<Box<dyn Naming<H>>>,
     body: Box<dyn Body<H>>,
@@ -139,7 +142,7 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
 
     fn new(id: ChildId, kind: ChildKind, body: Box<dyn Body<H>>) -> Self {
         let settings = Settings { id, restart: Restart::default(), mailbox: 1024, keep_mail: false };
-        Self { settings, shutdown: None, backoff: None, kind, name: None, body, fixed: false }
+        Self { settings, shutdown: None, backoff: None, start_timeout: None, kind, name: None, body, fixed: false }
     }
 
     /// What it is called among its siblings.
@@ -176,6 +179,42 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
         self
     }
 
+    /// How long its init may take, in every incarnation. By default there is no limit.
+    ///
+    /// An init that takes longer is aborted, and has failed with [`Timeout`](registry::ExitReason::Timeout): whoever waits for
+    /// the start is told [`StartFailure::Timeout`](crate::StartFailure::Timeout), and a restart has been tried and counts. One
+    /// that does not even end when aborted is counted out after the supervisor's grace.
+    ///
+    /// For a supervisor it is the time for all of its children; those that had come up are stopped in reverse order, within
+    /// their own shutdown times. Tasks and blocking children are up at once. OTP has no such limit.
+    ///
+    /// Zero is refused when the supervisor starts.
+    ///
+    /// ```
+    /// # use supervisor::{ChildSpec, Context, Failure, Flow, Init, Server, StartError, StartFailure, Strategy, Supervisor};
+    /// # use std::time::Duration;
+    /// struct Remote;
+    /// impl Server for Remote {
+    ///     type Message = ();
+    ///     async fn init(&mut self, _: &mut Context<Self>) -> Result<Init, Failure> {
+    ///         std::future::pending().await // the other side does not answer
+    ///     }
+    /// #   async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<Flow, Failure> { Ok(Flow::Continue) }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let refused = Supervisor::new(Strategy::OneForOne)
+    ///     .child(ChildSpec::server(|| Remote).start_timeout(Duration::from_secs(10)))
+    ///     .start()
+    ///     .await;
+    /// assert!(matches!(refused, Err(StartError::Child { cause: StartFailure::Timeout { .. }, .. })));
+    /// # }
+    /// ```
+    pub fn start_timeout(mut self, limit: Duration) -> Self {
+        self.start_timeout = Some(limit);
+        self
+    }
+
     /// Publishes its handle under this name while an incarnation is up.
     ///
     /// The name is reserved when the child is first started, and stays so while it restarts: nobody else can take it. It is
@@ -207,7 +246,14 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
         let name = self.name.take().map(|name| name.bind(handle.clone()));
         let starter = self.body.assemble(&self.settings, name);
         let shutdown = self.shutdown.unwrap_or(Shutdown::Timeout(Duration::from_secs(5)));
-        (Spec { restart: self.settings.restart, shutdown, backoff: self.backoff, starter }, handle)
+        let spec = Spec {
+            restart: self.settings.restart,
+            shutdown,
+            backoff: self.backoff,
+            start_timeout: self.start_timeout,
+            starter,
+        };
+        (spec, handle)
     }
 }
 
@@ -218,6 +264,7 @@ impl<H> fmt::Debug for ChildSpec<H> {
             .field("kind", &self.kind)
             .field("restart", &self.settings.restart)
             .field("shutdown", &self.shutdown)
+            .field("start_timeout", &self.start_timeout)
             .finish_non_exhaustive()
     }
 }
@@ -228,6 +275,7 @@ pub(crate) struct Spec {
     pub(crate) restart: Restart,
     pub(crate) shutdown: Shutdown,
     pub(crate) backoff: Option<Box<Backoff>>,
+    pub(crate) start_timeout: Option<Duration>,
     pub(crate) starter: Arc<dyn Starter>,
 }
 
@@ -236,8 +284,22 @@ impl Spec {
         self.starter.core().id()
     }
 
-    /// What the rules of a supervisor need to know of it.
+    /// What the rules have to know of it.
     pub(crate) fn policy(&self) -> Policy {
-        Policy { restart: self.restart, shutdown: self.shutdown, backoff: self.backoff.as_deref().copied() }
+        Policy {
+            restart: self.restart,
+            shutdown: self.shutdown,
+            backoff: self.backoff.as_deref().copied(),
+            start_timeout: self.start_timeout,
+            is_supervisor: self.starter.kind().is_supervisor(),
+        }
+    }
+
+    /// Looks for mistakes, here and in what it would start, before anything is.
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        if self.start_timeout.is_some_and(|limit| limit.is_zero()) {
+            return Err(StartError::ZeroStartTimeout { child: self.id().clone() });
+        }
+        self.starter.check()
     }
 }

@@ -16,7 +16,7 @@ use super::start::tell;
 use super::state::{At, Door, Shared};
 use crate::child::{Birth, Happening, Host, Intent, Meltdown, Note, Phase};
 use crate::metrics;
-use crate::rules::{Gate, Stage, Step, Window};
+use crate::rules::{Gate, Shutdown, Stage, Step, Window};
 
 /// How many children are asked to stop before the loop looks at anything else.
 const BATCH: u32 = 1024;
@@ -69,7 +69,7 @@ impl Engine {
     fn hear(&mut self, note: Note) {
         let Ok(index) = u32::try_from(note.key) else { return };
         let at = At { index, generation: note.generation };
-        if !matches!(note.happening, Happening::Changed | Happening::Unwanted) {
+        if !matches!(note.happening, Happening::Changed | Happening::Unwanted | Happening::Overdue) {
             self.leave_gate(at);
         }
         match note.happening {
@@ -81,6 +81,7 @@ impl Engine {
             }
             Happening::Changed => {}
             Happening::Unwanted => self.take_down(at),
+            Happening::Overdue => self.cut_short(at),
             Happening::Ignored => self.remove(at),
             Happening::Exited(reason) => self.ended(at, reason),
             Happening::Refused(failure) => self.ended(at, failure.as_exit()),
@@ -97,7 +98,8 @@ impl Engine {
                 entry.fresh = false;
             }
             entry.retries.iter_mut().for_each(|retries| retries.down(now));
-            let again = entry.stage.is_none() && self.ending.is_none() && entry.spec.restart.after(&reason);
+            let kept = entry.stage.is_none() || entry.overdue;
+            let again = kept && self.ending.is_none() && entry.spec.restart.after(&reason);
             (Arc::clone(&entry.spec.starter), again)
         };
         metrics::exit(&reason);
@@ -111,19 +113,10 @@ impl Engine {
             return self.remove(at);
         }
         let Some(due) = self.due_after(at, now) else {
-            let meltdown = Meltdown { child: core.id().clone(), cause: reason };
-            tracing::error!(
-                supervisor = %self.shared.core.id(),
-                child = %meltdown.child,
-                reason = %meltdown.cause,
-                "too many restarts: the supervisor gives up"
-            );
-            metrics::meltdown();
-            let ending = ExitReason::from(&meltdown);
-            self.shared.state().meltdown = Some(meltdown);
+            let child = core.id().clone();
             drop(starter);
             self.remove(at);
-            return self.stop(ending);
+            return self.give_up(Meltdown { child, cause: reason });
         };
         let delay = due.duration_since(now);
         tracing::warn!(child = %core.id(), incarnation = core.incarnation(), %reason, ?delay, "restarting");
@@ -167,21 +160,37 @@ impl Engine {
         }
         let mut state = self.shared.state();
         let Some(entry) = state.get(at) else { return Some(now) };
-        (entry.restarting, entry.waiting) = (true, true);
+        (entry.restarting, entry.waiting, entry.overdue) = (true, true, false);
+        entry.stage = None;
         entry.retries.as_mut().map_or(Some(now), |retries| retries.restart(now))
     }
 
+    fn give_up(&mut self, meltdown: Meltdown) {
+        tracing::error!(
+            supervisor = %self.shared.core.id(),
+            child = %meltdown.child,
+            reason = %meltdown.cause,
+            "too many restarts: the supervisor gives up"
+        );
+        metrics::meltdown();
+        let ending = ExitReason::from(&meltdown);
+        self.shared.state().meltdown = Some(meltdown);
+        self.stop(ending);
+    }
+
     /// Starts another incarnation, and says which; of a child that has been terminated meanwhile, none.
-    fn restart(&self, at: At) -> Option<At> {
-        let (starter, at, notes) = {
+    fn restart(&mut self, at: At) -> Option<At> {
+        let (starter, limit, at, notes) = {
             let mut state = self.shared.state();
             let entry = state.get(at).filter(|entry| entry.waiting)?;
             entry.waiting = false;
             entry.abort = None;
             entry.retries.iter_mut().for_each(|retries| retries.clear());
-            let starter = Arc::clone(&entry.spec.starter);
-            (starter, state.renew(at)?, state.notes.clone())
+            let (starter, limit) = (Arc::clone(&entry.spec.starter), entry.spec.start_timeout);
+            (starter, limit, state.renew(at)?, state.notes.clone())
         };
+        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+        self.deadlines.extend(until.map(|until| Reverse((until, at.index, at.generation))));
         let birth = Birth { notes: notes.clone(), key: u64::from(at.index), generation: at.generation, direct: None };
         match starter.start(birth) {
             Ok(abort) => {
@@ -222,7 +231,11 @@ impl Engine {
         let grace = self.shared.limits.grace;
         let (starter, abort, stage, step) = {
             let mut state = self.shared.state();
-            let Some(entry) = state.get(at).filter(|entry| entry.stage.is_none()) else { return };
+            let Some(entry) = state.get(at) else { return };
+            entry.overdue = false;
+            if entry.stage.is_some() {
+                return;
+            }
             if entry.waiting {
                 // It is down already, and now for good.
                 drop(state);
@@ -254,19 +267,52 @@ impl Engine {
         }
     }
 
+    /// Ends an init that takes too long.
+    fn cut_short(&mut self, at: At) {
+        let (grace, now) = (self.shared.limits.grace, Instant::now());
+        let (starter, abort, stage, step, returns) = {
+            let mut state = self.shared.state();
+            let Some(entry) = state.get(at).filter(|entry| entry.stage.is_none()) else { return };
+            let kind = entry.spec.starter.kind();
+            let shutdown = if kind.is_supervisor() { entry.spec.shutdown } else { Shutdown::BrutalKill };
+            let (stage, step) = Stage::begin(shutdown, grace, now);
+            entry.stage = Some(stage);
+            // The first init has a caller, who is told instead.
+            entry.overdue = entry.restarting;
+            (Arc::clone(&entry.spec.starter), entry.abort.clone(), stage, step, entry.overdue)
+        };
+        self.deadlines.extend(stage.deadline().map(|until| Reverse((until, at.index, at.generation))));
+        let core = starter.core();
+        tracing::warn!(child = %core.id(), incarnation = core.incarnation(), "its init takes too long");
+        core.expect_return(returns);
+        core.intend(Intent::Overdue);
+        match (step, abort) {
+            (Step::Abort | Step::Abandon, Some(abort)) => abort.abort(),
+            _ => core.ask(returns),
+        }
+    }
+
     fn due(&mut self, at: At, now: Instant) {
         let grace = self.shared.limits.grace;
-        let (starter, abort, stage, step) = {
+        let (starter, abort, stage, step, overdue) = {
             let mut state = self.shared.state();
             let Some(entry) = state.get(at) else { return };
-            if entry.waiting {
-                entry.retries.iter_mut().for_each(|retries| retries.clear());
-                drop(state);
-                return self.restart_in_turn(at);
+            match entry.due() {
+                Some(due) if entry.waiting && due <= now => {
+                    entry.retries.iter_mut().for_each(|retries| retries.clear());
+                    drop(state);
+                    return self.restart_in_turn(at);
+                }
+                None if entry.restarting && !entry.waiting && entry.stage.is_none() => {
+                    drop(state);
+                    return self.cut_short(at);
+                }
+                _ => {}
             }
             let Some((stage, step)) = entry.stage.and_then(|stage| stage.next(grace, now)) else { return };
             entry.stage = Some(stage);
-            (Arc::clone(&entry.spec.starter), entry.abort.clone(), stage, step)
+            let overdue = entry.overdue;
+            (Arc::clone(&entry.spec.starter), entry.abort.clone(), stage, step, overdue)
         };
         let core = starter.core();
         if step == Step::Abandon {
@@ -274,12 +320,18 @@ impl Engine {
             core.abandon();
             self.shared.abandoned.store(true, Relaxed);
             metrics::exit(&ExitReason::Abandoned);
+            let child = core.id().clone();
             drop(starter);
             self.leave_gate(at);
-            return self.remove(at);
+            self.remove(at);
+            if overdue {
+                // What cannot be killed cannot be replaced: the parent has to deal with it.
+                self.give_up(Meltdown { child, cause: ExitReason::Abandoned });
+            }
+            return;
         }
         self.deadlines.extend(stage.deadline().map(|until| Reverse((until, at.index, at.generation))));
-        core.intend(Intent::TimedOut);
+        core.intend(if overdue { Intent::Overdue } else { Intent::TimedOut });
         if let Some(abort) = abort {
             abort.abort();
         }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::engine::discard;
 use super::flight::{Boarding, Flight};
 use super::state::{At, Door, Entry, Shared};
-use crate::child::{Birth, ChildSpec, Happening, Note, Spec};
+use crate::child::{Birth, ChildId, ChildSpec, Happening, Note, Spec, Starter};
 use crate::error::{StartChildError, StartFailure};
 
 /// How long to wait for a name whose child is between two incarnations.
@@ -26,7 +26,8 @@ pub(super) async fn start_child<H: Clone + Send + Sync + 'static>(
 }
 
 async fn start_spec(shared: &Arc<Shared>, spec: Spec) -> Result<(), StartChildError> {
-    spec.starter.check().map_err(StartChildError::Invalid)?;
+    spec.check().map_err(StartChildError::Invalid)?;
+    let limit = spec.start_timeout;
     let starter = Arc::clone(&spec.starter);
     let (direct, started) = oneshot::channel();
     let (at, notes) = {
@@ -46,22 +47,30 @@ async fn start_spec(shared: &Arc<Shared>, spec: Spec) -> Result<(), StartChildEr
         }
     };
     fresh.set_abort(abort);
-    let cause = match started.await {
+    let started = match in_time(started, limit).await {
+        Ok(started) => started,
+        Err(limit) => return Err(fresh.overdue(&starter, limit).await),
+    };
+    let cause = match started {
         Ok(Happening::Ready) => {
             fresh.settle();
             return Ok(());
         }
         Ok(Happening::Exited(reason)) => StartFailure::Exited(reason),
         Ok(Happening::Refused(failure)) => *failure,
-        Ok(Happening::Ignored | Happening::Unwanted | Happening::Changed) => StartFailure::Ignored,
+        Ok(Happening::Ignored | Happening::Unwanted | Happening::Overdue | Happening::Changed) => StartFailure::Ignored,
         Err(_) => StartFailure::Exited(registry::ExitReason::Killed),
     };
     let child = starter.core().id().clone();
     drop(starter);
-    match fresh.remove() {
-        Door::Open => Err(StartChildError::Failed { child, cause }),
-        Door::Stopping => Err(StartChildError::ShuttingDown),
-        Door::Closed => Err(StartChildError::NotRunning),
+    Err(fresh.refuse(child, cause))
+}
+
+/// What is told of the init, or the limit that it has exceeded.
+async fn in_time<T>(told: impl Future<Output = T>, limit: Option<Duration>) -> Result<T, Duration> {
+    match limit {
+        None => Ok(told.await),
+        Some(limit) => tokio::time::timeout(limit, told).await.map_err(|_| limit),
     }
 }
 
@@ -87,6 +96,25 @@ impl Fresh<'_> {
         // The supervisor was killed between the two.
         if let Some(abort) = gone {
             abort.abort();
+        }
+    }
+
+    /// Its init took too long: waits until it has ended, or is left behind.
+    async fn overdue(self, starter: &Arc<dyn Starter>, limit: Duration) -> StartChildError {
+        let core = starter.core();
+        if let Some(shared) = self.shared {
+            tell(shared.state().notes.as_ref(), self.at, Happening::Overdue);
+        }
+        core.until(|core| core.has_ended(core.incarnation())).await;
+        self.refuse(core.id().clone(), StartFailure::Timeout { limit })
+    }
+
+    /// It did not come up, and has ended. Says why there is no child.
+    fn refuse(self, child: ChildId, cause: StartFailure) -> StartChildError {
+        match self.remove() {
+            Door::Open => StartChildError::Failed { child, cause },
+            Door::Stopping => StartChildError::ShuttingDown,
+            Door::Closed => StartChildError::NotRunning,
         }
     }
 

@@ -73,6 +73,8 @@ pub(super) struct Entry {
     pub(super) restarting: bool,
     /// It is down, and waits to be started again.
     pub(super) waiting: bool,
+    /// Its restart took too long, and is tried again when it has ended.
+    pub(super) overdue: bool,
     pub(super) retries: Option<Box<Retries>>,
 }
 
@@ -135,8 +137,16 @@ impl State {
         let place = &mut self.places[index as usize];
         place.generation = place.generation.wrapping_add(1);
         let retries = spec.backoff.as_deref().map(|backoff| Box::new(Retries::new(*backoff)));
-        place.entry =
-            Some(Entry { spec, abort: None, stage: None, fresh: true, restarting: false, waiting: false, retries });
+        place.entry = Some(Entry {
+            spec,
+            abort: None,
+            stage: None,
+            fresh: true,
+            restarting: false,
+            waiting: false,
+            overdue: false,
+            retries,
+        });
         At { index, generation: place.generation }
     }
 

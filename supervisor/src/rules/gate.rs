@@ -3,6 +3,8 @@
 use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
 
+use tokio::time::Instant;
+
 use super::machine::{Key, Machine, State};
 
 /// How many automatic restarts may be in their init, unless a supervisor is told otherwise.
@@ -45,27 +47,27 @@ impl<K: Copy + Eq + Hash> Gate<K> {
 
 impl Machine {
     /// Restarts a child as soon as there is room for its init.
-    pub(super) fn restart_in_turn(&mut self, key: Key) {
+    pub(super) fn restart_in_turn(&mut self, key: Key, now: Instant) {
         let Some(entry) = self.children.get_mut(&key) else { return };
         entry.state = State::Waiting;
         entry.retries.iter_mut().for_each(|retries| retries.clear());
         self.gate.line_up((key, entry.generation));
-        self.let_in();
+        self.let_in(now);
     }
 
     /// The init of this incarnation is over, one way or the other.
-    pub(super) fn leave_gate(&mut self, key: Key, generation: u32) {
+    pub(super) fn leave_gate(&mut self, key: Key, generation: u32, now: Instant) {
         if self.gate.leave((key, generation)) {
-            self.let_in();
+            self.let_in(now);
         }
     }
 
-    fn let_in(&mut self) {
+    fn let_in(&mut self, now: Instant) {
         while let Some((key, last)) = self.gate.next() {
             let waits =
                 self.children.get(&key).filter(|entry| entry.state == State::Waiting && entry.generation == last);
             if waits.is_some() {
-                let generation = self.start(key);
+                let generation = self.start(key, now);
                 self.gate.enter((key, generation));
             }
         }

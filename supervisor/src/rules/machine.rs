@@ -36,6 +36,10 @@ pub(crate) struct Policy {
     pub(crate) restart: Restart,
     pub(crate) shutdown: Shutdown,
     pub(crate) backoff: Option<Backoff>,
+    /// How long its init may take.
+    pub(crate) start_timeout: Option<Duration>,
+    /// It has children of its own: it is asked to stop where another would be aborted.
+    pub(crate) is_supervisor: bool,
 }
 
 /// What the owner of the machine has to do, in this order.
@@ -57,6 +61,12 @@ pub(crate) enum Action {
     },
     Abandon {
         key: Key,
+    },
+    /// Its init takes too long: ask it to stop, or abort it.
+    Overdue {
+        key: Key,
+        ask: bool,
+        returns: bool,
     },
     /// An automatic restart has been decided on, because of this.
     Restarting {
@@ -119,21 +129,37 @@ pub(super) enum State {
     Starting,
     Running,
     Stopping(Stage),
+    /// Its init took too long, and it is taken down for it.
+    Overdue(Stage),
     Abandoned,
+}
+
+impl State {
+    /// Whether there is an incarnation that will be heard of.
+    pub(super) const fn is_alive(self) -> bool {
+        matches!(self, Self::Starting | Self::Running | Self::Stopping(_) | Self::Overdue(_))
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Entry {
-    policy: Policy,
+    pub(super) policy: Policy,
     pub(super) generation: u32,
     pub(super) state: State,
     /// It has been up before.
-    seasoned: bool,
+    pub(super) seasoned: bool,
     /// Started by a caller, who is told if it fails: the budget is not charged.
-    by_hand: bool,
+    pub(super) by_hand: bool,
     /// Terminated by a caller during a sweep, which therefore leaves it down.
     pub(super) held: bool,
     pub(super) retries: Option<Box<Retries>>,
+}
+
+impl Entry {
+    /// When it is to be started, while it waits out its backoff.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.retries.as_ref()?.due()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +174,7 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub(super) strategy: Strategy,
-    grace: Duration,
+    pub(super) grace: Duration,
     window: Window,
     pub(super) phase: Phase,
     pub(super) children: BTreeMap<Key, Entry>,
@@ -156,7 +182,7 @@ pub(crate) struct Machine {
     pub(super) sweep: Option<Sweep>,
     /// Restarts that are not part of a sweep, by child and generation.
     pub(super) gate: Gate<(Key, u32)>,
-    deadlines: BinaryHeap<Reverse<(Instant, Key, u32)>>,
+    pub(super) deadlines: BinaryHeap<Reverse<(Instant, Key, u32)>>,
     pub(super) actions: Vec<Action>,
 }
 
@@ -202,7 +228,7 @@ impl Machine {
             State::Starting if entry.seasoned && !entry.by_hand => Standing::Restarting,
             State::Pending | State::Starting => Standing::Starting,
             State::Running => Standing::Running,
-            State::Stopping(_) => Standing::Stopping,
+            State::Stopping(_) | State::Overdue(_) => Standing::Stopping,
             State::Abandoned => Standing::Abandoned,
         })
     }
@@ -214,7 +240,7 @@ impl Machine {
 
     /// When a child that waits out its backoff is due.
     pub(crate) fn due(&self, key: Key) -> Option<Instant> {
-        self.children.get(&key)?.retries.as_ref()?.due()
+        self.children.get(&key)?.due()
     }
 
     /// Adds a child of the first start, after all others.
@@ -246,7 +272,7 @@ impl Machine {
         self.edit(key, |entry| entry.by_hand = true);
         match self.sweep {
             Some(_) => self.advance(now),
-            None => drop(self.start(key)),
+            None => drop(self.start(key, now)),
         }
         key
     }
@@ -260,20 +286,18 @@ impl Machine {
             entry.seasoned = true;
             entry.by_hand = false;
             entry.retries.iter_mut().for_each(|retries| retries.up(now));
-            self.leave_gate(key, generation);
+            self.leave_gate(key, generation, now);
             self.advance(now);
         }
     }
 
     /// An incarnation is gone with its whole scope.
     pub(crate) fn down(&mut self, key: Key, generation: u32, how: Down, now: Instant) {
-        let stopping = self.is_stopping();
+        let (stopping, swept) = (self.is_stopping(), self.is_swept(key));
         let Some(entry) = self.children.get_mut(&key).filter(|entry| entry.generation == generation) else { return };
         let before = std::mem::replace(&mut entry.state, State::Idle);
         entry.retries.iter_mut().for_each(|retries| retries.down(now));
-        let (restart, by_hand, seasoned) = (entry.policy.restart, entry.by_hand, entry.seasoned);
-        let swept =
-            matches!(self.phase, Phase::Stopping(_)) || self.sweep.is_some_and(|sweep| sweep.is_taking_down(key));
+        let (restart, by_hand) = (entry.policy.restart, entry.by_hand);
         match (before, how) {
             (State::Idle | State::Pending | State::Waiting, _) => {
                 debug_assert!(false, "{key:?} ended twice");
@@ -287,17 +311,13 @@ impl Machine {
                 entry.by_hand = false;
                 self.rest(key);
             }
-            (State::Starting, Down::Exited(_)) if swept => self.rest(key),
-            (State::Starting, Down::Exited(_)) if by_hand => self.rest(key),
-            (State::Starting, Down::Exited(_)) if !seasoned && self.is_booting() => {
-                self.rest(key);
-                self.finish(Ending::Boot(key));
-            }
+            (State::Starting, Down::Exited(reason)) => self.fail(key, reason, now),
+            (State::Overdue(_), _) => self.fail(key, ExitReason::Timeout, now),
             (State::Running, Down::Exited(reason)) if swept || !restart.after(&reason) => self.rest(key),
-            (State::Starting | State::Running, Down::Exited(reason)) => self.trouble(key, reason, now),
+            (State::Running, Down::Exited(reason)) => self.trouble(key, reason, now),
             (State::Running, Down::Ignored) => debug_assert!(false, "{key:?} ignored its start after it"),
         }
-        self.leave_gate(key, generation);
+        self.leave_gate(key, generation, now);
         self.advance(now);
     }
 
@@ -331,13 +351,17 @@ impl Machine {
             State::Pending | State::Waiting => self.rest(key),
             State::Starting | State::Running => self.take_down(key, false, now),
             State::Stopping(_) => return Some(false),
+            State::Overdue(stage) => {
+                entry.state = State::Stopping(stage);
+                return Some(false);
+            }
         }
         self.advance(now);
         Some(!matches!(self.standing(key), Some(Standing::Stopping)))
     }
 
     /// Starts a child that is down. The caller has looked at its [`standing`](Self::standing).
-    pub(crate) fn restart(&mut self, key: Key) {
+    pub(crate) fn restart(&mut self, key: Key, now: Instant) {
         let swept = self.sweep.is_some_and(|sweep| sweep.is_taking_down(key));
         self.edit(key, |entry| {
             entry.by_hand = true;
@@ -345,7 +369,7 @@ impl Machine {
             entry.retries.iter_mut().for_each(|retries| retries.forgive());
         });
         if !swept {
-            self.start(key);
+            self.start(key, now);
         }
     }
 
@@ -373,7 +397,7 @@ impl Machine {
         };
         self.actions.push(Action::Restarting { key, cause });
         match (self.strategy.group(key), due) {
-            (None, None) => self.restart_in_turn(key),
+            (None, None) => self.restart_in_turn(key, now),
             (None, Some(_)) => self.edit(key, |entry| entry.state = State::Waiting),
             (Some(from), _) => {
                 self.edit(key, |entry| {
@@ -397,13 +421,14 @@ impl Machine {
     }
 
     /// Returns the generation of the new incarnation.
-    pub(super) fn start(&mut self, key: Key) -> u32 {
-        self.edit(key, |entry| {
-            entry.generation = entry.generation.wrapping_add(1);
-            entry.state = State::Starting;
-            entry.retries.iter_mut().for_each(|retries| retries.clear());
-        });
-        let generation = self.children.get(&key).map_or(0, |entry| entry.generation);
+    pub(super) fn start(&mut self, key: Key, now: Instant) -> u32 {
+        let Some(entry) = self.children.get_mut(&key) else { return 0 };
+        entry.generation = entry.generation.wrapping_add(1);
+        entry.state = State::Starting;
+        entry.retries.iter_mut().for_each(|retries| retries.clear());
+        let generation = entry.generation;
+        let until = entry.policy.start_timeout.and_then(|limit| now.checked_add(limit));
+        self.deadlines.extend(until.map(|until| Reverse((until, key, generation))));
         self.actions.push(Action::Start { key, generation });
         generation
     }
@@ -441,11 +466,12 @@ impl Machine {
         let grace = self.grace;
         let returns = self.sweep.is_some_and(|sweep| sweep.is_taking_down(key)) && !self.is_stopping();
         let Some(entry) = self.children.get_mut(&key).filter(|entry| entry.generation == generation) else { return };
-        let State::Stopping(stage) = entry.state else {
-            if entry.state == State::Waiting {
-                self.restart_in_turn(key);
-            }
-            return;
+        let stage = match entry.state {
+            State::Stopping(stage) => stage,
+            State::Starting | State::Overdue(_) => return self.expire_start(key, now),
+            // Not when its last start would have been late.
+            State::Waiting if entry.due().is_some_and(|due| due <= now) => return self.restart_in_turn(key, now),
+            _ => return,
         };
         let Some((stage, step)) = stage.next(grace, now) else { return };
         entry.state = State::Stopping(stage);
@@ -453,14 +479,19 @@ impl Machine {
             entry.state = State::Abandoned;
             self.actions.push(Action::Abandon { key });
             self.rest(key);
-            self.leave_gate(key, generation);
+            self.leave_gate(key, generation, now);
         } else {
             self.deadlines.extend(stage.deadline().map(|at| Reverse((at, key, generation))));
             self.actions.push(Action::Abort { key, timed_out: true, returns });
         }
     }
 
-    fn finish(&mut self, ending: Ending) {
+    /// Whether a sweep, or the end, takes this child down.
+    pub(super) fn is_swept(&self, key: Key) -> bool {
+        matches!(self.phase, Phase::Stopping(_)) || self.sweep.is_some_and(|sweep| sweep.is_taking_down(key))
+    }
+
+    pub(super) fn finish(&mut self, ending: Ending) {
         self.phase = Phase::Stopping(ending);
         self.sweep = Some(Sweep::down(Key::FIRST));
         let waiting = self.children.iter().filter(|(_, entry)| entry.state == State::Waiting);

@@ -7,6 +7,7 @@ mod gate;
 mod machine;
 #[cfg(test)]
 mod model;
+mod overdue;
 mod stop;
 mod strategy;
 mod sweep;

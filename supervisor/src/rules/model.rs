@@ -39,6 +39,11 @@ fn backoff() -> impl Strategy<Value = Option<Backoff>> {
     prop_oneof![Just(None), some]
 }
 
+/// A worker without options.
+fn plain(restart: Restart, shutdown: Shutdown) -> Policy {
+    Policy { restart, shutdown, backoff: None, start_timeout: None, is_supervisor: false }
+}
+
 /// Starts and stops, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deed {
@@ -130,7 +135,7 @@ proptest! {
         let mut machine = Machine::new(together, Budget { max: u32::MAX, within: GRACE }, GRACE, 1);
         let mut naive = Naive { together, children: Vec::new(), log: Vec::new() };
         for &restart in &restarts {
-            let key = machine.add(Policy { restart, shutdown: Shutdown::Infinity, backoff: None });
+            let key = machine.add(plain(restart, Shutdown::Infinity));
             naive.children.push((key.0, restart, true));
             naive.log.push(Deed::Start(key.0));
         }
@@ -202,6 +207,10 @@ struct World {
     by_hand: BTreeSet<Key>,
     /// Siblings are never taken along.
     alone: bool,
+    /// When the present start of each began.
+    begun: BTreeMap<Key, Instant>,
+    /// Those whose present start was too slow.
+    late: BTreeSet<Key>,
     attempts: Vec<Instant>,
     finished: Option<Ending>,
 }
@@ -216,9 +225,15 @@ impl World {
                     assert!(self.due.remove(&key).is_none_or(|due| due <= now), "{key:?} is started too early");
                     assert!(!self.rested.remove(&key) || !self.alone, "{key:?} is resurrected");
                     assert!(self.alive.insert(key, (generation, false)).is_none(), "{key:?} overlaps with itself");
+                    self.begun.insert(key, now);
+                    self.late.remove(&key);
                 }
                 Action::Ask { key, .. } | Action::Abort { key, .. } => {
                     assert!(self.alive.contains_key(&key), "{key:?} is stopped and is not there");
+                }
+                Action::Overdue { key, .. } => {
+                    let (_, up) = self.alive[&key];
+                    assert!(!self.late.insert(key) || !up, "{key:?} was in time");
                 }
                 Action::Abandon { key } => {
                     assert!(self.alive.remove(&key).is_some());
@@ -261,15 +276,16 @@ proptest! {
     fn whatever_happens_nothing_overlaps_and_the_end_is_the_end(
         together in together(),
         (max, within, max_inits) in (0_u32..6, 1_u64..5_000, 1_usize..4),
-        children in proptest::collection::vec((restart(), shutdown(), backoff()), 0..6),
+        children in proptest::collection::vec((restart(), shutdown(), backoff(), 0_u64..2_000, any::<bool>()), 0..6),
         events in proptest::collection::vec(event(), 0..80),
     ) {
         let mut now = Instant::now();
         let within = Duration::from_millis(within);
         let mut machine = Machine::new(together, Budget { max, within }, GRACE, max_inits);
         let mut world = World { alone: together == Together::OneForOne, ..World::default() };
-        for &(restart, shutdown, backoff) in &children {
-            machine.add(Policy { restart, shutdown, backoff });
+        for &(restart, shutdown, backoff, limit, is_supervisor) in &children {
+            let start_timeout = (limit > 0).then(|| Duration::from_millis(limit));
+            machine.add(Policy { backoff, start_timeout, is_supervisor, ..plain(restart, shutdown) });
         }
         machine.boot(now);
         world.carry_out(&mut machine, now);
@@ -295,8 +311,7 @@ proptest! {
                 }
                 _ if machine.is_stopping() => {}
                 Event::Add(restart) => {
-                    let key = machine.add_by_hand(Policy { restart, shutdown: Shutdown::BrutalKill, backoff: None }, now);
-                    world.by_hand.insert(key);
+                    world.by_hand.insert(machine.add_by_hand(plain(restart, Shutdown::BrutalKill), now));
                 }
                 Event::Terminate(at) => {
                     machine.terminate(key(at), now);
@@ -304,7 +319,7 @@ proptest! {
                 Event::Restart(at) => if machine.standing(key(at)) == Some(Standing::Down) {
                     world.rested.remove(&key(at));
                     world.by_hand.insert(key(at));
-                    machine.restart(key(at));
+                    machine.restart(key(at), now);
                 },
                 Event::Delete(at) => if machine.standing(key(at)) == Some(Standing::Down) {
                     machine.delete(key(at));
@@ -315,6 +330,9 @@ proptest! {
             for (&key, &(_, up)) in &world.alive {
                 let standing = machine.standing(key).expect("what is alive is known");
                 prop_assert!(up || standing != Standing::Running, "{key:?} is not up");
+                let limit = children.get(key.0 as usize).map_or(0, |child| child.3);
+                let late = limit > 0 && now >= world.begun[&key] + Duration::from_millis(limit);
+                prop_assert!(up || !late || standing == Standing::Stopping, "{key:?} has no more time to start");
                 prop_assert!(!matches!(standing, Standing::Down | Standing::Abandoned), "{key:?} is alive");
             }
             let inits = world.alive.iter().filter(|&(key, &(_, up))| !up && !world.by_hand.contains(key)).count();

@@ -54,9 +54,9 @@ impl Machine {
 
     fn sweep_down(&mut self, sweep: Sweep, now: Instant) -> bool {
         let mut rest = self.children.range(sweep.from..=sweep.cursor).rev();
-        let last = rest.find(|(_, entry)| matches!(entry.state, State::Starting | State::Running | State::Stopping(_)));
+        let last = rest.find(|(_, entry)| entry.state.is_alive());
         let Some((&key, entry)) = last else { return self.turn(sweep) };
-        if !matches!(entry.state, State::Stopping(_)) {
+        if matches!(entry.state, State::Starting | State::Running) {
             let returns = !self.is_stopping();
             self.take_down(key, returns, now);
         }
@@ -89,13 +89,13 @@ impl Machine {
             _ => None,
         };
         let mut delayed = self.children.range(key..=last.unwrap_or(key)).map(|(_, entry)| entry);
-        delayed.any(|entry| entry.retries.as_ref().and_then(|retries| retries.due()).is_some_and(|due| due > now))
+        delayed.any(|entry| entry.due().is_some_and(|due| due > now))
     }
 
     fn sweep_up(&mut self, sweep: Sweep, now: Instant) -> bool {
         let next = self.children.range(sweep.cursor..).find(|&(&key, entry)| match entry.state {
             State::Pending => true,
-            State::Starting | State::Stopping(_) => sweep.current == Some(key),
+            State::Starting | State::Stopping(_) | State::Overdue(_) => sweep.current == Some(key),
             State::Abandoned => !entry.held,
             State::Idle | State::Waiting | State::Running => false,
         });
@@ -112,7 +112,7 @@ impl Machine {
             State::Pending if self.is_held_back(sweep, key, now) => false,
             State::Pending => {
                 self.sweep = Some(Sweep { cursor: key, current: Some(key), ..sweep });
-                self.start(key);
+                self.start(key, now);
                 false
             }
             // What cannot be killed cannot be replaced: the budget runs out, and the parent has to deal with it.

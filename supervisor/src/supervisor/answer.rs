@@ -99,7 +99,7 @@ impl Engine<'_> {
             Some(Standing::Starting | Standing::Restarting) => reply.send(Err(RestartChildError::Restarting)),
             Some(Standing::Abandoned) => reply.send(Err(RestartChildError::Abandoned)),
             Some(Standing::Down) => {
-                self.machine.restart(key);
+                self.machine.restart(key, Instant::now());
                 self.waiting.push(Waiting::Restart { key, reply });
             }
         }

@@ -27,6 +27,7 @@ impl Engine<'_> {
                     self.abort(key, intent, returns);
                 }
                 Action::Abandon { key } => self.abandon(key),
+                Action::Overdue { key, ask, returns } => self.cut_short(key, ask, returns),
                 Action::Restarting { key, cause } => self.note_restart(key, &cause),
                 Action::Rested { key } => self.rest(key),
                 Action::Removed { key } => self.remove(key),
@@ -64,6 +65,24 @@ impl Engine<'_> {
         match &child.abort {
             Some(abort) => abort.abort(),
             None => core.ask(returns),
+        }
+    }
+
+    /// Ends a start that takes too long.
+    fn cut_short(&mut self, key: Key, ask: bool, returns: bool) {
+        let Some(child) = self.children.get(&key) else { return };
+        let core = child.spec.starter.core();
+        if let Some(limit) = child.spec.start_timeout
+            && self.is_awaited(key)
+        {
+            self.failures.entry(key).or_insert(StartFailure::Timeout { limit });
+        }
+        tracing::warn!(child = %core.id(), incarnation = core.incarnation(), "its init takes too long");
+        if ask {
+            core.intend(Intent::Overdue);
+            core.ask(returns);
+        } else {
+            self.abort(key, Intent::Overdue, returns);
         }
     }
 

@@ -106,11 +106,11 @@ impl<'a> Engine<'a> {
             Happening::Refused(failure) => {
                 let reason = failure.as_exit();
                 if self.is_awaited(key) {
-                    self.failures.insert(key, *failure);
+                    self.failures.entry(key).or_insert(*failure);
                 }
                 Down::Exited(reason)
             }
-            Happening::Unwanted | Happening::Changed => return,
+            Happening::Unwanted | Happening::Overdue | Happening::Changed => return,
         };
         if let Down::Exited(reason) = &how {
             self.note_exit(key, reason);

@@ -146,7 +146,7 @@ impl Supervisor {
             if !ids.insert(spec.id()) {
                 return Err(StartError::DuplicateId { child: spec.id().clone() });
             }
-            spec.starter.check()?;
+            spec.check()?;
         }
         Ok(())
     }

@@ -100,7 +100,7 @@ impl SupervisorRef {
     }
 
     pub(crate) async fn start_spec(&self, spec: Spec) -> Result<(), StartChildError> {
-        spec.starter.check().map_err(StartChildError::Invalid)?;
+        spec.check().map_err(StartChildError::Invalid)?;
         self.ask(|reply| Command::Start { spec, reply }).await.ok_or(StartChildError::NotRunning)?
     }
 

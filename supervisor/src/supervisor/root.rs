@@ -55,7 +55,7 @@ pub(crate) async fn start<R: Clone + Send + Sync + 'static>(spec: ChildSpec<R>) 
         tracing::warn!("{warning}");
     }
     let (spec, root) = spec.assemble();
-    spec.starter.check()?;
+    spec.check()?;
     let id = spec.id().clone();
     let (direct, started) = oneshot::channel();
     let birth = Birth { notes: None, key: 0, generation: 0, direct: Some(direct) };
@@ -74,7 +74,7 @@ pub(crate) async fn start<R: Clone + Send + Sync + 'static>(spec: ChildSpec<R>) 
             cause => StartError::Child { child: id, cause },
         }),
         Ok(Happening::Exited(reason)) => Err(StartError::Stopped(reason)),
-        Ok(Happening::Ignored | Happening::Unwanted | Happening::Changed) | Err(_) => {
+        Ok(Happening::Ignored | Happening::Unwanted | Happening::Overdue | Happening::Changed) | Err(_) => {
             Err(StartError::Stopped(registry::ExitReason::Killed))
         }
     }

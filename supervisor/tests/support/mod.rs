@@ -42,12 +42,30 @@ pub(crate) struct Script {
     /// How many inits have begun.
     pub(crate) inits: Arc<AtomicU32>,
     pub(crate) init_time: Duration,
+    /// How many inits take their time, when not all of them do.
+    pub(crate) stalls: Arc<Mutex<Option<u32>>>,
     pub(crate) stop_time: Duration,
 }
 
 impl Script {
     pub(crate) fn fail(&self, times: u32) {
         self.failures.store(times, SeqCst);
+    }
+
+    /// Only the next inits take their time, this many of them.
+    pub(crate) fn stall(&self, times: u32) {
+        *self.stalls.lock().unwrap() = Some(times);
+    }
+
+    fn is_slow(&self) -> bool {
+        match &mut *self.stalls.lock().unwrap() {
+            None => true,
+            Some(0) => false,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+        }
     }
 
     pub(crate) fn ignore(&self, times: u32) {
@@ -80,7 +98,9 @@ impl Server for Probe {
 
     async fn init(&mut self, _cx: &mut Context<Self>) -> Result<Init, Failure> {
         self.script.inits.fetch_add(1, SeqCst);
-        tokio::time::sleep(self.script.init_time).await;
+        if self.script.is_slow() {
+            tokio::time::sleep(self.script.init_time).await;
+        }
         if take_one(&self.script.failures) {
             return Err("told to fail".into());
         }
