@@ -1,7 +1,6 @@
 //! The whole program: its tree, from the store up to the web endpoint.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,10 +52,12 @@ pub enum StartError {
         cause: std::io::Error,
     },
     /// The database cannot be used.
-    #[error("cannot use the database {}: {cause}; choose another file with --database PATH, or keep nothing with --memory", path.display())]
+    #[error(
+        "cannot use the database {location}: {cause}; choose another one with --database PATH or --database-url URL, or keep nothing with --memory"
+    )]
     Database {
-        /// The file.
-        path: PathBuf,
+        /// Where it is.
+        location: Location,
         /// What is wrong with it.
         #[source]
         cause: OpenError,
@@ -76,12 +77,12 @@ impl App {
         let limits = config.limits;
         let endpoint = listen(SocketAddr::new(config.host, config.port))?;
         let address = endpoint.address();
-        let location = if config.memory {
-            Location::Memory(format!("chat-{}", address.port()))
-        } else {
-            Location::File(config.database.clone())
+        let location = match config.database_url.clone() {
+            Some(url) => Location::Postgres(url),
+            None if config.memory => Location::Memory(format!("chat-{}", address.port())),
+            None => Location::File(config.database.clone()),
         };
-        let place = prepare(location, &config.database).await?;
+        let place = prepare(location).await?;
 
         let registry = ServiceRegistry::new();
         registry.describe_metrics();
@@ -146,7 +147,7 @@ fn listen(address: SocketAddr) -> Result<Endpoint, StartError> {
     })
 }
 
-async fn prepare(location: Location, path: &Path) -> Result<Place, StartError> {
-    let prepared = tokio::task::spawn_blocking(|| Place::prepare(location)).await.unwrap_or(Err(OpenError::Crashed));
-    prepared.map_err(|cause| StartError::Database { path: path.to_owned(), cause })
+async fn prepare(location: Location) -> Result<Place, StartError> {
+    let named = location.clone();
+    Place::prepare(location).await.map_err(|cause| StartError::Database { location: named, cause })
 }

@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use support::{Visitor, program};
+use support::{Visitor, binary, program};
 
 /// The program, running by itself; killed when it is dropped.
 struct Running {
@@ -18,7 +18,7 @@ struct Running {
 
 impl Running {
     fn start(arguments: &[&str]) -> Self {
-        let mut command = program::chat_demo(arguments);
+        let mut command = binary::chat_demo(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("it starts");
         let mut url = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).expect("a line");
@@ -45,7 +45,7 @@ impl Drop for Running {
 
 /// What a program that does not start says: one line.
 fn refusal(arguments: &[&str]) -> String {
-    let Output { status, stdout, stderr } = program::chat_demo(arguments).output().expect("it runs");
+    let Output { status, stdout, stderr } = binary::chat_demo(arguments).output().expect("it runs");
     let said = String::from_utf8(stderr).unwrap();
     assert_eq!((status.code(), &*stdout), (Some(1), &b""[..]), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use chat_demo::config::{Config, ConfigError};
-use support::program;
+use support::binary;
 use tempfile::NamedTempFile;
 
 fn file(text: &str) -> NamedTempFile {
@@ -39,7 +39,7 @@ fn a_flag_outweighs_the_file_and_the_file_the_default() {
 fn the_environment_stands_between() {
     let file = file("port = 5000\n[limits]\noutbox = 7\n");
     let shown = |flags: &[&str]| {
-        let mut command = program::chat_demo(["--config", file.path().to_str().unwrap(), "--print-config"]);
+        let mut command = binary::chat_demo(["--config", file.path().to_str().unwrap(), "--print-config"]);
         let output = command.args(flags).env("CHAT_PORT", "5500").env("CHAT_OUTBOX", "9").output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
@@ -103,7 +103,7 @@ fn a_wrong_file_is_refused_in_one_line_that_says_where() {
 #[test]
 fn the_program_refuses_a_wrong_file_with_exit_code_1() {
     let file = file("port = 65536\n");
-    let output = program::chat_demo(["--config", file.path().to_str().unwrap()]).output().unwrap();
+    let output = binary::chat_demo(["--config", file.path().to_str().unwrap()]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.starts_with("chat-demo: ") && said.contains("port") && said.lines().count() == 1, "{said}");
@@ -112,7 +112,7 @@ fn the_program_refuses_a_wrong_file_with_exit_code_1() {
 #[test]
 fn the_log_can_be_read_by_machines() {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = program::chat_demo(["--port", "0", "--memory", "--log-format", "json"]);
+    let mut command = binary::chat_demo(["--port", "0", "--memory", "--log-format", "json"]);
     command.current_dir(&folder).env("RUST_LOG", "info").stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut line = String::new();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use super::{AdminToken, Limits};
+use crate::store::DatabaseUrl;
 
 /// A room chat whose processes can be killed while people talk.
 #[derive(Clone, Debug, Parser)]
@@ -24,6 +25,11 @@ pub struct Config {
     /// SQLite file that keeps rooms and messages
     #[arg(long, env = "CHAT_DATABASE", default_value = "chat.sqlite3", value_name = "PATH")]
     pub database: PathBuf,
+
+    /// PostgreSQL database that keeps rooms and messages instead (needs a build with --features postgres). Better given
+    /// in the environment, where other users of the machine cannot read its password
+    #[arg(long, env = "CHAT_DATABASE_URL", value_name = "URL", hide_env_values = true, conflicts_with = "memory")]
+    pub database_url: Option<DatabaseUrl>,
 
     /// Keep nothing: rooms and messages live in memory until the program ends
     #[arg(long, env = "CHAT_MEMORY", conflicts_with = "database")]

@@ -1,16 +1,18 @@
 //! What is kept: rooms, people and messages.
 //!
-//! [`Store`] is what the rest of the program sees. Behind it one process owns one thread that owns the
-//! SQLite connection, so that nothing here ever blocks the runtime, and what many rooms want stored at
-//! the same moment is one transaction.
+//! [`Store`] is what the rest of the program sees. Behind it one process passes requests on to a database. With
+//! SQLite one thread owns the connection, so that nothing here ever blocks the runtime, and what many rooms want
+//! stored at the same moment is one transaction; with PostgreSQL (feature `postgres`) a bounded pool of connections does.
 
+mod place;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod request;
 mod server;
-mod sqlite;
+pub(crate) mod sqlite;
 #[cfg(test)]
 mod tests;
 mod token;
-mod writer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +22,11 @@ use supervisor::{CallError, ChildSpec, Reply, ServerRef};
 use thiserror::Error;
 use tokio::time::timeout;
 
+pub(crate) use place::Place;
+pub use place::{DatabaseUrl, Location, OpenError};
 use request::Request;
 use server::StoreServer;
-pub use sqlite::{Location, OpenError};
 pub use token::SessionToken;
-pub(crate) use writer::Place;
 
 use crate::domain::{DisplayName, Draft, Message, Person, RoomCode, Seq, UnixMillis};
 
@@ -88,7 +90,7 @@ pub struct Stored {
 pub enum StoreError {
     /// The database refused.
     #[error("the database failed")]
-    Database(#[source] Arc<rusqlite::Error>),
+    Database(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The store is down and did not come back in time.
     #[error("the store is down")]
     Down(#[source] Arc<WaitError>),

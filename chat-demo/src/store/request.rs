@@ -1,14 +1,11 @@
-//! What the store can be asked, and how an answer waits for its transaction.
+//! What the store can be asked.
 
-use std::sync::Arc;
-
-use rusqlite::Connection;
 use supervisor::Reply;
 
-use super::{Page, SessionToken, StoreError, Stored, sqlite};
+use super::{Page, SessionToken, StoreError, Stored};
 use crate::domain::{DisplayName, Draft, Message, Person, RoomCode, UnixMillis};
 
-type Answer<T> = Reply<Result<T, StoreError>>;
+pub(super) type Answer<T> = Reply<Result<T, StoreError>>;
 
 /// One question, with the port for its answer.
 #[derive(Debug)]
@@ -22,60 +19,9 @@ pub(crate) enum Request {
     Ping { reply: Answer<()> },
 }
 
-/// An answer that is given when it is known whether the transaction was committed.
-pub(super) type Pending = Box<dyn FnOnce(Result<(), Arc<rusqlite::Error>>) + Send>;
-
 impl Request {
     /// Whether it needs the right to write: what changes something, and the question whether that could be done.
     pub(super) fn writes(&self) -> bool {
         matches!(self, Self::CreateRoom { .. } | Self::Append { .. } | Self::NamePerson { .. } | Self::Ping { .. })
     }
-
-    /// The answer if it is not even tried.
-    pub(super) fn refuse(self) -> Pending {
-        match self {
-            Self::CreateRoom { reply, .. } | Self::RoomExists { reply, .. } => untried(reply),
-            Self::Append { reply, .. } => untried(reply),
-            Self::History { reply, .. } => untried(reply),
-            Self::FindPerson { reply, .. } => untried(reply),
-            Self::NamePerson { reply, .. } => untried(reply),
-            Self::Ping { reply } => untried(reply),
-        }
-    }
-
-    /// Does it, within a savepoint of its own: what fails here undoes nothing of the others.
-    pub(super) fn execute(self, db: &mut Connection) -> Pending {
-        match self {
-            Self::CreateRoom { code, at, reply } => answer(reply, within(db, |db| sqlite::create_room(db, code, at))),
-            Self::RoomExists { code, reply } => answer(reply, sqlite::room_exists(db, code)),
-            Self::Append { room, drafts, reply } => answer(reply, within(db, |db| sqlite::append(db, room, drafts))),
-            Self::History { room, page, reply } => answer(reply, sqlite::history(db, room, page)),
-            Self::FindPerson { session, reply } => answer(reply, sqlite::find_person(db, &session)),
-            Self::NamePerson { session, name, reply } => {
-                answer(reply, within(db, |db| sqlite::name_person(db, &session, &name)))
-            }
-            Self::Ping { reply } => answer(reply, db.query_row("SELECT 1", [], |_| Ok(()))),
-        }
-    }
-}
-
-fn within<T>(db: &mut Connection, statements: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
-    let savepoint = db.savepoint()?;
-    let value = statements(&savepoint)?;
-    savepoint.commit()?;
-    Ok(value)
-}
-
-fn answer<T: Send + 'static>(reply: Answer<T>, result: rusqlite::Result<T>) -> Pending {
-    Box::new(move |committed| {
-        let answer = match committed {
-            Ok(()) => result.map_err(StoreError::from),
-            Err(error) => Err(StoreError::Database(error)),
-        };
-        reply.send(answer);
-    })
-}
-
-fn untried<T: Send + 'static>(reply: Answer<T>) -> Pending {
-    answer(reply, Err(rusqlite::Error::InvalidQuery))
 }

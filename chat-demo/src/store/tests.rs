@@ -15,14 +15,54 @@ struct Fixture {
 async fn open(location: Location) -> Fixture {
     let registry = ServiceRegistry::new();
     let namespace = registry.namespace("production").unwrap();
-    let place = Place::prepare(location).unwrap();
+    let place = Place::prepare(location).await.unwrap();
     let tree = Supervisor::new(Strategy::OneForOne).child(Store::child_spec(&namespace, place)).start().await.unwrap();
     Fixture { store: Store::new(namespace), tree, _registry: registry }
 }
 
-async fn in_memory(name: &str) -> Fixture {
-    open(Location::Memory(format!("store-test-{name}"))).await
+/// What every database must do, whichever it is.
+macro_rules! conformance {
+    ($($case:ident),* $(,)?) => {
+        mod sqlite_in_memory {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let name = concat!("store-test-", stringify!($case));
+                    super::$case(super::open(super::Location::Memory(name.to_owned())).await).await;
+                }
+            )*
+        }
+
+        /// One server for all of them, since starting one takes a while; a database for each.
+        #[cfg(feature = "postgres")]
+        #[tokio::test]
+        async fn postgres_conforms() {
+            let Some(server) = postgres_server::Postgres::start() else { return };
+            $(
+                println!("{}", stringify!($case));
+                $case(open(Location::Postgres(server.database().parse().unwrap())).await).await;
+            )*
+        }
+    };
 }
+
+conformance! {
+    a_room_is_made_once,
+    messages_are_numbered_by_room_without_a_gap,
+    pages_of_history,
+    what_fails_undoes_nothing_of_the_others,
+    a_name_belongs_to_a_session,
+    many_at_once_are_numbered_without_a_gap,
+}
+
+#[cfg(feature = "postgres")]
+#[allow(dead_code, unreachable_pub, reason = "the tests of the whole program use more of it")]
+#[path = "../../tests/support/postgres.rs"]
+mod postgres_server;
+#[cfg(feature = "postgres")]
+#[allow(dead_code, unreachable_pub, reason = "the tests of the whole program use more of it")]
+#[path = "../../tests/support/program.rs"]
+mod program;
 
 fn code(text: &str) -> RoomCode {
     text.parse().unwrap()
@@ -41,9 +81,7 @@ fn seqs<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Vec<u64> {
     messages.into_iter().map(|message| message.seq.0).collect()
 }
 
-#[tokio::test]
-async fn a_room_is_made_once() {
-    let fixture = in_memory("rooms").await;
+async fn a_room_is_made_once(fixture: Fixture) {
     let store = &fixture.store;
     assert!(!store.room_exists(code("22222222")).await.unwrap());
     assert!(store.create_room(code("22222222")).await.unwrap());
@@ -54,9 +92,7 @@ async fn a_room_is_made_once() {
     assert!(!store.is_ready().await);
 }
 
-#[tokio::test]
-async fn messages_are_numbered_by_room_without_a_gap() {
-    let fixture = in_memory("numbers").await;
+async fn messages_are_numbered_by_room_without_a_gap(fixture: Fixture) {
     let store = &fixture.store;
     let (one, two) = (code("22222222"), code("33333333"));
     store.create_room(one).await.unwrap();
@@ -73,9 +109,7 @@ async fn messages_are_numbered_by_room_without_a_gap() {
     assert_eq!(seqs(&history), [1, 2, 3]);
 }
 
-#[tokio::test]
-async fn pages_of_history() {
-    let fixture = in_memory("pages").await;
+async fn pages_of_history(fixture: Fixture) {
     let store = &fixture.store;
     let room = code("22222222");
     store.create_room(room).await.unwrap();
@@ -91,9 +125,7 @@ async fn pages_of_history() {
     assert!(page(Page::Between { after: Seq(u64::MAX), before: Seq(0), limit: 3 }).await.is_empty());
 }
 
-#[tokio::test]
-async fn what_fails_undoes_nothing_of_the_others() {
-    let fixture = in_memory("savepoints").await;
+async fn what_fails_undoes_nothing_of_the_others(fixture: Fixture) {
     let store = &fixture.store;
     let (room, unknown) = (code("22222222"), code("33333333"));
     store.create_room(room).await.unwrap();
@@ -108,9 +140,7 @@ async fn what_fails_undoes_nothing_of_the_others() {
     assert!(store.history(unknown, Page::Latest { limit: 1 }).await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn a_name_belongs_to_a_session() {
-    let fixture = in_memory("people").await;
+async fn a_name_belongs_to_a_session(fixture: Fixture) {
     let store = &fixture.store;
     let (ada, bob) = (SessionToken::random(), SessionToken::random());
     let name = |text| DisplayName::parse(text).unwrap();
@@ -121,6 +151,23 @@ async fn a_name_belongs_to_a_session() {
     let renamed = store.name_person(ada.clone(), name("Countess")).await.unwrap();
     assert_eq!((renamed.id, renamed.name.as_str()), (first.id, "Countess"));
     assert_eq!(store.find_person(ada).await.unwrap(), Some(renamed));
+}
+
+async fn many_at_once_are_numbered_without_a_gap(fixture: Fixture) {
+    let store = &fixture.store;
+    let room = code("22222222");
+    store.create_room(room).await.unwrap();
+    let append = |n: usize| {
+        let drafts = (0..10).map(|m| draft(1, &format!("client-{n}-{m}"), "x")).collect();
+        async move { store.append(room, drafts).await.unwrap() }
+    };
+    let stored = futures_util::future::join_all((0..20).map(append)).await;
+    for batch in &stored {
+        let first = batch[0].message.seq.0;
+        assert!(batch.iter().map(|stored| stored.message.seq.0).eq(first..first + 10), "a batch stays together");
+    }
+    let history = store.history(room, Page::Latest { limit: 1000 }).await.unwrap();
+    assert!(seqs(&history).into_iter().eq(1..=200));
 }
 
 #[tokio::test]
@@ -147,4 +194,12 @@ fn a_commit_survives_the_machine() {
     assert_eq!(setting("journal_mode").as_deref(), Some("wal"));
     let synchronous: i64 = database.connection().pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
     assert_eq!(synchronous, 2, "FULL");
+}
+
+#[test]
+fn a_url_shows_no_password() {
+    let url: DatabaseUrl = "postgres://ada:secret@db.example:5433/chat?options=-csearch_path%3Dx".parse().unwrap();
+    assert_eq!(url.to_string(), "postgres://db.example:5433/chat");
+    assert!(!format!("{url:?}").contains("secret"));
+    assert!("mysql://db/chat".parse::<DatabaseUrl>().is_err());
 }

@@ -2,7 +2,10 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
+pub mod binary;
 pub mod http;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod program;
 pub mod socket;
 

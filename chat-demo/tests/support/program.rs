@@ -1,14 +1,21 @@
 //! Programs that a test needs and a machine may lack.
 
-use std::ffi::OsStr;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
 /// Where a program is. When it is missing the test is skipped, loudly; with `CI=true` it fails.
 pub fn find(names: &[&str]) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    find_in(&path(), names)
+}
+
+/// The folders that programs are usually in.
+pub fn path() -> Vec<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect()
+}
+
+/// As [`find`], in these folders.
+pub fn find_in(folders: &[PathBuf], names: &[&str]) -> Option<PathBuf> {
     let found =
         names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|file| file.is_file());
     if found.is_none() {
@@ -26,11 +33,4 @@ pub fn run(command: &mut Command) {
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     println!("{}", said(&output.stdout));
     assert!(output.status.success(), "{command:?}: {}\n{}", output.status, said(&output.stderr));
-}
-
-/// The program under test.
-pub fn chat_demo(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-demo"));
-    command.args(arguments).env_remove("RUST_LOG");
-    command
 }

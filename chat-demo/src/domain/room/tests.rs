@@ -6,7 +6,7 @@ use tokio::time::{Instant, advance};
 
 use super::*;
 use crate::domain::{DisplayName, PersonId};
-use crate::store::{Location, Place};
+use crate::store::{Location, Place, sqlite};
 
 struct Fixture {
     rooms: Rooms,
@@ -18,7 +18,8 @@ struct Fixture {
 /// A tree with a store and one room, which sleeps.
 async fn fixture(name: &str, limits: Limits) -> Fixture {
     let namespace = ServiceRegistry::new().test_namespace();
-    let place = Place::prepare(Location::Memory(format!("room-test-{name}"))).unwrap().without_thread();
+    let place = sqlite::Place::prepare(Location::Memory(format!("room-test-{name}"))).unwrap();
+    let place = Place::Sqlite(place.without_thread());
     let tree = Supervisor::new(Strategy::OneForOne)
         .child(Store::child_spec(&namespace, place))
         .child(Rooms::child_spec(&namespace))

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::request::{Pending, Request};
-use super::sqlite::{Database, Location, OpenError};
+use super::database::Database;
+use super::execute::Pending;
+use crate::store::request::Request;
+use crate::store::{Location, OpenError};
 use crate::telemetry;
 
 /// Requests that wait for the thread; further ones wait in the mailbox of the store.
@@ -29,7 +31,7 @@ pub(crate) struct Place {
 
 /// A running thread. It ends when this is dropped, after what it has been given.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(in crate::store) struct Writer {
     requests: mpsc::Sender<Request>,
     ended: oneshot::Receiver<()>,
     /// For tests under paused time, which stands still for no other thread: does it all here and now.
@@ -67,7 +69,7 @@ impl fmt::Display for Place {
 
 impl Writer {
     /// Starts the thread, and waits until it has opened the database.
-    pub(super) async fn start(place: Place) -> Result<Self, OpenError> {
+    pub(in crate::store) async fn start(place: Place) -> Result<Self, OpenError> {
         let (requests, waiting) = mpsc::channel(WAITING);
         let (opened, is_open) = oneshot::channel();
         let (ending, ended) = oneshot::channel::<()>();
@@ -100,7 +102,7 @@ impl Writer {
     }
 
     /// Hands over a request; false if the thread has ended.
-    pub(super) async fn hand_over(&self, request: Request) -> bool {
+    pub(in crate::store) async fn hand_over(&self, request: Request) -> bool {
         #[cfg(test)]
         if let Some(here) = &self.here {
             let mut database = here.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,7 +114,7 @@ impl Writer {
     }
 
     /// Lets the thread finish what it has been given, and waits for its end.
-    pub(super) async fn finish(self) {
+    pub(in crate::store) async fn finish(self) {
         drop(self.requests);
         let _ = self.ended.await;
     }

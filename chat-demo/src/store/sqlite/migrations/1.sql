@@ -21,4 +21,3 @@ CREATE TABLE messages (
     UNIQUE (room, author, client_id)
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA user_version = 1;

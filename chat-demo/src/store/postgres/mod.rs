@@ -1,0 +1,9 @@
+//! PostgreSQL: a bounded pool of connections.
+
+mod place;
+mod statements;
+mod workers;
+
+pub(crate) use place::Place;
+pub(super) use place::message;
+pub(super) use workers::Workers;

@@ -1,0 +1,98 @@
+//! Requests under way, each in a task with a connection of its own.
+
+use std::sync::Arc;
+
+use deadpool_postgres::{Object, Pool, PoolError};
+use thiserror::Error;
+use tokio::task::JoinSet;
+
+use super::place::{CONNECTIONS, Place};
+use super::statements;
+use crate::store::StoreError;
+use crate::store::request::{Answer, Request};
+use crate::telemetry;
+
+/// As many requests as there are connections are under way; further ones wait in the mailbox of the store.
+#[derive(Debug)]
+pub(in crate::store) struct Workers {
+    pool: Pool,
+    tasks: JoinSet<()>,
+}
+
+impl Workers {
+    pub(in crate::store) fn new(place: Place) -> Self {
+        Self { pool: place.pool, tasks: JoinSet::new() }
+    }
+
+    /// Begins a request, once one of those before has ended if there are too many.
+    pub(in crate::store) async fn hand_over(&mut self, request: Request) {
+        while self.tasks.try_join_next().is_some() {}
+        if self.tasks.len() >= CONNECTIONS {
+            // A panic in one of them is of its caller's interest, who hears that there is no reply.
+            let _ended = self.tasks.join_next().await;
+        }
+        self.tasks.spawn(perform(self.pool.clone(), request));
+    }
+
+    /// Waits for those that are under way.
+    pub(in crate::store) async fn finish(mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// It answers, and takes no writes.
+#[derive(Debug, Error)]
+#[error("the server is a standby, which takes no writes")]
+pub(super) struct Standby;
+
+/// What can go wrong between the pool and the answer.
+pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+async fn perform(pool: Pool, request: Request) {
+    let db = pool.get().await.map_err(Arc::new);
+    let writes = request.writes();
+    let done = match request {
+        Request::CreateRoom { code, at, reply } => {
+            answer(reply, db, async |db| statements::create_room(db, code, at).await).await
+        }
+        Request::RoomExists { code, reply } => {
+            answer(reply, db, async |db| statements::room_exists(db, code).await).await
+        }
+        Request::Append { room, drafts, reply } => {
+            answer(reply, db, async move |db| statements::append(db, room, drafts).await).await
+        }
+        Request::History { room, page, reply } => {
+            answer(reply, db, async |db| statements::history(db, room, page).await).await
+        }
+        Request::FindPerson { session, reply } => {
+            answer(reply, db, async |db| statements::find_person(db, &session).await).await
+        }
+        Request::NamePerson { session, name, reply } => {
+            answer(reply, db, async |db| statements::name_person(db, &session, &name).await).await
+        }
+        Request::Ping { reply } => answer(reply, db, async |db| statements::ping(db).await).await,
+    };
+    match done {
+        true if writes => telemetry::store_committed(),
+        true => {}
+        false => telemetry::store_failed(),
+    }
+}
+
+/// Answers with what `statements` give; whether they did.
+async fn answer<T: Send + 'static>(
+    reply: Answer<T>,
+    db: Result<Object, Arc<PoolError>>,
+    statements: impl AsyncFnOnce(&mut Object) -> Result<T, Cause>,
+) -> bool {
+    let result = match db {
+        Ok(mut db) => statements(&mut db).await.map_err(|error| StoreError::Database(error.into())),
+        Err(error) => Err(StoreError::Database(error)),
+    };
+    if let Err(StoreError::Database(error)) = &result {
+        tracing::error!(error = &**error as &dyn std::error::Error, "a request to the database failed");
+    }
+    let done = result.is_ok();
+    reply.send(result);
+    done
+}

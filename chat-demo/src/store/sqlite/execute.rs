@@ -1,0 +1,66 @@
+//! How a request is done, and how its answer waits for the transaction.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::statements;
+use crate::store::StoreError;
+use crate::store::request::{Answer, Request};
+
+/// An answer that is given when it is known whether the transaction was committed.
+pub(super) type Pending = Box<dyn FnOnce(Result<(), Arc<rusqlite::Error>>) + Send>;
+
+impl Request {
+    /// The answer if it is not even tried.
+    pub(super) fn refuse(self) -> Pending {
+        match self {
+            Self::CreateRoom { reply, .. } | Self::RoomExists { reply, .. } => untried(reply),
+            Self::Append { reply, .. } => untried(reply),
+            Self::History { reply, .. } => untried(reply),
+            Self::FindPerson { reply, .. } => untried(reply),
+            Self::NamePerson { reply, .. } => untried(reply),
+            Self::Ping { reply } => untried(reply),
+        }
+    }
+
+    /// Does it, within a savepoint of its own: what fails here undoes nothing of the others.
+    pub(super) fn execute(self, db: &mut Connection) -> Pending {
+        match self {
+            Self::CreateRoom { code, at, reply } => {
+                answer(reply, within(db, |db| statements::create_room(db, code, at)))
+            }
+            Self::RoomExists { code, reply } => answer(reply, statements::room_exists(db, code)),
+            Self::Append { room, drafts, reply } => {
+                answer(reply, within(db, |db| statements::append(db, room, drafts)))
+            }
+            Self::History { room, page, reply } => answer(reply, statements::history(db, room, page)),
+            Self::FindPerson { session, reply } => answer(reply, statements::find_person(db, &session)),
+            Self::NamePerson { session, name, reply } => {
+                answer(reply, within(db, |db| statements::name_person(db, &session, &name)))
+            }
+            Self::Ping { reply } => answer(reply, db.query_row("SELECT 1", [], |_| Ok(()))),
+        }
+    }
+}
+
+fn within<T>(db: &mut Connection, statements: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let savepoint = db.savepoint()?;
+    let value = statements(&savepoint)?;
+    savepoint.commit()?;
+    Ok(value)
+}
+
+fn answer<T: Send + 'static>(reply: Answer<T>, result: rusqlite::Result<T>) -> Pending {
+    Box::new(move |committed| {
+        let answer = match committed {
+            Ok(()) => result.map_err(StoreError::from),
+            Err(error) => Err(StoreError::Database(error)),
+        };
+        reply.send(answer);
+    })
+}
+
+fn untried<T: Send + 'static>(reply: Answer<T>) -> Pending {
+    answer(reply, Err(rusqlite::Error::InvalidQuery))
+}

@@ -1,0 +1,12 @@
+//! SQLite: one thread owns the one connection that writes.
+
+mod database;
+mod execute;
+mod statements;
+mod writer;
+
+#[cfg(test)]
+pub(super) use database::Database;
+pub(super) use database::message;
+pub(crate) use writer::Place;
+pub(super) use writer::Writer;
