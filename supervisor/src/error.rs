@@ -250,7 +250,9 @@ pub struct NotRunning;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The server took the message and did not answer in time. It may still handle it; the late answer is dropped.
+    /// The server took the message and did not answer in time. It may still handle it, unless its spec says
+    /// [`skip_expired`](crate::ChildSpec::skip_expired); the late answer is dropped. A
+    /// [`Context::call`](crate::Context::call) whose deadline had passed before it was sent was not delivered.
     #[error("no answer in time")]
     Timeout,
     /// The server is between two incarnations. The message was not delivered.
@@ -262,11 +264,12 @@ pub enum CallError {
     /// The server ended with the message handled in part, or not at all.
     #[error("the server ended: {0}")]
     Died(ExitReason),
-    /// The mailbox stayed full for all the time there was. The message was not delivered.
+    /// The mailbox was full, and the message was not handled: it found no room in time, or at all, or was dropped for another
+    /// ([`Overflow`](crate::Overflow)).
     #[error("the server's mailbox is full")]
     Overloaded,
-    /// The server called itself: it could never answer. The message was not delivered.
-    #[error("the server called itself")]
+    /// The server called itself, or one that waits for it: it could never answer. The message was not delivered.
+    #[error("the server called itself, or one that waits for it")]
     WouldDeadlock,
     /// The server dropped the reply port without an answer, and goes on.
     #[error("the server gave no answer")]

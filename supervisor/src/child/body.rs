@@ -11,13 +11,29 @@ use super::name::Published;
 use super::spec::ChildKind;
 use crate::error::{StartError, StartFailure};
 use crate::rules::Restart;
+use crate::server::Overflow;
 
 /// What a body has to know of its spec when it is put together.
 pub(crate) struct Settings {
     pub(crate) id: ChildId,
     pub(crate) restart: Restart,
     pub(crate) mailbox: usize,
+    pub(crate) overflow: Overflow,
     pub(crate) keep_mail: bool,
+    pub(crate) skip_expired: bool,
+}
+
+impl Settings {
+    pub(crate) fn new(id: ChildId) -> Self {
+        Self {
+            id,
+            restart: Restart::default(),
+            mailbox: 1024,
+            overflow: Overflow::default(),
+            keep_mail: false,
+            skip_expired: false,
+        }
+    }
 }
 
 /// A kind of child with its factory, before the spec is complete.

@@ -23,12 +23,17 @@ use super::scope::Scope;
 use super::spec::Spec;
 use crate::metrics;
 use crate::rules::Restart;
+use crate::server::MailboxStats;
 
 /// Whatever a child's supervisor and its references share: a [`Core`], and for servers the mailbox.
 pub(crate) trait Seat: Any + Send + Sync {
     fn core(&self) -> &Core;
     /// An incarnation has ended: nobody will handle the mail that it leaves.
     fn vacate(&self) {}
+    /// What is in its mailbox, if it has one that is seen from outside.
+    fn mailbox(&self) -> Option<MailboxStats> {
+        None
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,6 +22,10 @@ impl ChildRef {
         self.0.core()
     }
 
+    pub(crate) fn seat(&self) -> &dyn Seat {
+        &*self.0
+    }
+
     pub(crate) fn downcast<T: Seat>(&self) -> Option<Arc<T>> {
         let any: Arc<dyn Any + Send + Sync> = Arc::clone(&self.0) as _;
         any.downcast().ok()

@@ -15,7 +15,7 @@ use super::reference::ChildRef;
 use super::task::TaskBody;
 use crate::error::StartError;
 use crate::rules::{Backoff, Policy, Restart, Shutdown};
-use crate::server::{Server, ServerBody, ServerRef};
+use crate::server::{Overflow, Server, ServerBody, ServerRef};
 use crate::supervisor::Subtree;
 
 /// What kind of child it is.
@@ -49,7 +49,9 @@ impl ChildKind {
 /// | [`shutdown`](Self::shutdown) | 5 seconds for workers, infinity for supervisors |
 /// | [`start_timeout`](Self::start_timeout) | none: an init has all the time it needs |
 /// | [`mailbox`](Self::mailbox) | 1024 messages |
+/// | [`overflow`](Self::overflow) | [`Overflow::Wait`]: senders wait for room |
 /// | [`keep_mail`](Self::keep_mail) | no: what was not handled is dropped when an incarnation ends |
+/// | [`skip_expired`](Self::skip_expired) | no: a call is handled even if its caller has given up |
 /// | [`name`](Self::name) | none |
 ///
 /// The factory is run for each incarnation, so none inherits the state of the one before.
@@ -90,6 +92,30 @@ impl<S: Server> ChildSpec<ServerRef<S>> {
         assert!(messages > 0, "a mailbox holds at least one message");
         self.assert_open();
         self.settings.mailbox = messages;
+        self
+    }
+
+    /// What its mailbox does when it is full. By default senders wait for room.
+    ///
+    /// # Panics
+    ///
+    /// When a [`reference`](Self::reference) was taken before.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.assert_open();
+        self.settings.overflow = overflow;
+        self
+    }
+
+    /// Drops calls whose time was over before their turn came, and counts them
+    /// ([`MailboxStats::expired`](crate::MailboxStats::expired)): a server that has fallen behind does not work for callers
+    /// that have gone. By default each message that was delivered is handled, as in OTP.
+    ///
+    /// # Panics
+    ///
+    /// When a [`reference`](Self::reference) was taken before.
+    pub fn skip_expired(mut self) -> Self {
+        self.assert_open();
+        self.settings.skip_expired = true;
         self
     }
 
@@ -141,8 +167,16 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
     }
 
     fn new(id: ChildId, kind: ChildKind, body: Box<dyn Body<H>>) -> Self {
-        let settings = Settings { id, restart: Restart::default(), mailbox: 1024, keep_mail: false };
-        Self { settings, shutdown: None, backoff: None, start_timeout: None, kind, name: None, body, fixed: false }
+        Self {
+            settings: Settings::new(id),
+            shutdown: None,
+            backoff: None,
+            start_timeout: None,
+            kind,
+            name: None,
+            body,
+            fixed: false,
+        }
     }
 
     /// What it is called among its siblings.

@@ -3,22 +3,48 @@
 use std::future::poll_fn;
 use std::hash::{Hash, Hasher};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, SeqCst};
 use std::task::Poll;
 use std::time::Duration;
 
 use registry::ExitReason;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::mailbox::Slot;
+use super::envelope::{Call, Due, Envelope, Ticket, Waits, after};
+use super::mailbox::{Refused, Slot};
 use super::reply::Reply;
 use crate::child::{Core, Phase};
 use crate::error::CallError;
 
 /// How long a call waits for its answer unless told otherwise.
 pub(crate) const CALL_TIME: Duration = Duration::from_secs(5);
+
+/// What a call that is made by a handler inherits from the call that is handled.
+pub(super) struct Line {
+    /// The server that makes it.
+    pub(super) server: usize,
+    pub(super) deadline: Option<Instant>,
+    pub(super) ticket: Option<Arc<Ticket>>,
+}
+
+impl Line {
+    /// When a call of it to this server gives up.
+    fn due(&self, server: usize, limit: Duration) -> Result<Due, CallError> {
+        if self.is_waited_for_by(server) {
+            return Err(CallError::WouldDeadlock);
+        }
+        let now = Instant::now();
+        let own = after(now, limit);
+        let due = self.deadline.map_or(own, |deadline| deadline.min(own));
+        if due <= now { Err(CallError::Timeout) } else { Ok(Due::At(due)) }
+    }
+
+    fn is_waited_for_by(&self, server: usize) -> bool {
+        self.server == server || self.ticket.as_ref().is_some_and(|ticket| ticket.is_waited_for_by(server))
+    }
+}
 
 /// The calls to one mailbox.
 pub(crate) struct Caller<'a, M>(pub(crate) &'a Slot<M>);
@@ -37,51 +63,59 @@ impl<M: Send + 'static> Caller<'_, M> {
         }
     }
 
-    pub(crate) async fn call<R>(&self, limit: Duration, message: impl FnOnce(Reply<R>) -> M) -> Result<R, CallError> {
+    /// `line` for a call that is made to answer another one.
+    pub(crate) async fn call<R>(
+        &self,
+        limit: Duration,
+        line: Option<Line>,
+        message: impl FnOnce(Reply<R>) -> M,
+    ) -> Result<R, CallError> {
         let core = &self.0.core;
         let incarnation = self.admit()?;
         if is_current(core.task.load(Acquire)) {
             return Err(CallError::WouldDeadlock);
         }
+        let due = match &line {
+            Some(line) => line.due(self.0.address(), limit)?,
+            None => Due::In(limit),
+        };
+        let ticket = match line {
+            Some(line) => Some(Ticket::new(line.server, line.ticket)),
+            None => self.0.drops_oldest.then(|| Ticket::new(0, None)),
+        };
+        let waits = Waits(ticket.clone());
         let (reply, mut answer) = oneshot::channel();
-        if let Err(refused) = self.0.sender.try_send(message(Reply(reply))) {
-            return match refused {
-                TrySendError::Closed(_) => Err(CallError::NotRunning),
-                TrySendError::Full(message) => self.wait_for_room(limit, message, answer).await,
-            };
-        }
+        let envelope = Envelope { message: message(Reply(reply)), call: Some(Call { due, ticket }) };
+        let number = match self.0.offer(envelope) {
+            Ok(number) => number,
+            Err(Refused::Full(envelope)) => Box::pin(self.wait_for_room(envelope)).await?,
+            Err(refused) => return Err(turned_away(&refused)),
+        };
         // What was sent after the incarnation had ended lies in the mailbox until the next one throws it away.
         if core.incarnation() == incarnation && core.phase() != Phase::Running && !self.0.keep_mail {
             return answer.try_recv().map_err(|_| self.refusal(incarnation));
         }
         let answered = match soon(&mut answer).await {
             Some(answered) => Ok(answered),
-            None => tokio::time::timeout(limit, &mut answer).await,
+            None => timeout_at(self.0.fix_deadline(number, limit), &mut answer).await,
         };
         match answered {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(self.why(incarnation, deadline(limit)).await),
+            Ok(Err(_)) if waits.0.as_ref().is_some_and(|ticket| ticket.was_dropped()) => Err(CallError::Overloaded),
+            Ok(Err(_)) => Err(self.why(incarnation, self.0.fix_deadline(number, limit)).await),
             Err(_) => Err(CallError::Timeout),
         }
     }
 
-    async fn wait_for_room<R>(
-        &self,
-        limit: Duration,
-        message: M,
-        mut answer: oneshot::Receiver<R>,
-    ) -> Result<R, CallError> {
-        let incarnation = self.0.core.incarnation();
-        let deadline = deadline(limit);
-        match timeout_at(deadline, self.0.sender.send(message)).await {
-            Err(_) => return Err(CallError::Overloaded),
-            Ok(Err(_)) => return Err(CallError::NotRunning),
-            Ok(Ok(())) => {}
-        }
-        match timeout_at(deadline, &mut answer).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(self.why(incarnation, deadline).await),
-            Err(_) => Err(CallError::Timeout),
+    async fn wait_for_room(&self, mut envelope: Envelope<M>) -> Result<u64, CallError> {
+        let Some(call) = &mut envelope.call else { return Err(CallError::Overloaded) };
+        match timeout_at(call.due.fix(), self.0.deliver(envelope)).await {
+            Ok(Ok(number)) => Ok(number),
+            Ok(Err(refused)) => Err(turned_away(&refused)),
+            Err(_) => {
+                self.0.note_refusal();
+                Err(CallError::Overloaded)
+            }
         }
     }
 
@@ -98,6 +132,9 @@ impl<M: Send + 'static> Caller<'_, M> {
     /// A handler that fails drops the reply before its failure is known, so this waits for the handler to be done.
     async fn why(&self, incarnation: u32, deadline: Instant) -> CallError {
         let core = &self.0.core;
+        if self.0.skip_expired && deadline <= Instant::now() {
+            return CallError::Timeout;
+        }
         let _curious = Curious::new(core);
         let seen = core.progress.load(SeqCst);
         let idle = seen.is_multiple_of(2) && !core.is_being_stopped();
@@ -152,10 +189,11 @@ impl Drop for Curious<'_> {
     }
 }
 
-fn deadline(limit: Duration) -> Instant {
-    let now = Instant::now();
-    // Thirty years from now is as good as never.
-    now.checked_add(limit).unwrap_or(now + Duration::from_secs(60 * 60 * 24 * 365 * 30))
+fn turned_away<E>(refused: &Refused<E>) -> CallError {
+    match refused {
+        Refused::Closed(_) => CallError::NotRunning,
+        Refused::Full(_) | Refused::Overloaded(_) | Refused::Dropped(_) => CallError::Overloaded,
+    }
 }
 
 /// A number for the task that runs now, 0 outside of one.

@@ -5,28 +5,42 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use registry::ProcessRef;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::call::{CALL_TIME, Caller, Line};
 use super::contract::Server;
+use super::envelope::Call;
 use super::mailbox::Slot;
 use super::reference::ServerRef;
+use super::reply::Reply;
 use super::timers::{TimerId, Timers};
 use crate::child::{ChildId, Scope};
+use crate::error::CallError;
 
 /// What a server is given with each message: itself seen from outside, timers, and a scope for tasks of its own.
 ///
 /// It belongs to one incarnation.
 pub struct Context<S: Server> {
     pub(super) slot: Arc<Slot<S::Message>>,
-    pub(super) ahead: VecDeque<S::Message>,
-    pub(super) timers: Option<Box<Timers<S::Message>>>,
+    /// The call that is handled.
+    pub(super) call: Option<Call>,
+    /// Never locked: it is there so that a context can be borrowed by several futures of one handler.
+    own: Mutex<Own<S::Message>>,
+}
+
+/// What only the incarnation itself has to do with.
+pub(super) struct Own<M> {
+    pub(super) ahead: VecDeque<M>,
+    pub(super) timers: Option<Box<Timers<M>>>,
 }
 
 impl<S: Server> Context<S> {
     pub(super) fn new(slot: Arc<Slot<S::Message>>) -> Self {
-        Self { slot, ahead: VecDeque::new(), timers: None }
+        Self { slot, call: None, own: Mutex::new(Own { ahead: VecDeque::new(), timers: None }) }
     }
 
     /// A reference to this server, for others. A [`call`](ServerRef::call) through it from within the server's own task
@@ -35,10 +49,61 @@ impl<S: Server> Context<S> {
         ServerRef::new(Arc::clone(&self.slot))
     }
 
+    /// Calls another server on behalf of the message in hand: like [`ServerRef::call`], but it does not wait longer than the
+    /// caller of that message does, and finds out when this goes in a circle.
+    ///
+    /// The answer is waited for until 5 seconds have passed or the [`deadline`](Self::deadline) has come, whichever is first.
+    /// The server that is called inherits the deadline.
+    ///
+    /// ```
+    /// # use supervisor::*;
+    /// # struct Shop { stock: ServerRef<Stock> }
+    /// # enum Order { Place(Reply<Result<u32, CallError>>) }
+    /// # struct Stock; enum Take { One(Reply<u32>) }
+    /// # impl Server for Stock { type Message = Take; async fn handle(&mut self, _: Take, _: &mut Context<Self>) -> Result<Flow, Failure> { Ok(Flow::Continue) } }
+    /// impl Server for Shop {
+    ///     # type Message = Order;
+    ///     async fn handle(&mut self, order: Order, cx: &mut Context<Self>) -> Result<Flow, Failure> {
+    ///         let Order::Place(reply) = order;
+    ///         // Gives up when the caller of `Place` does.
+    ///         reply.send(cx.call(&self.stock, Take::One).await);
+    ///         Ok(Flow::Continue)
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`ServerRef::call`]. [`WouldDeadlock`](crate::CallError::WouldDeadlock) also when the server that is called waits
+    /// for the answer to the message in hand, itself or through others, by calls of this kind.
+    /// [`Timeout`](crate::CallError::Timeout) without having been sent, when the deadline has passed already.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`ServerRef::call`].
+    pub fn call<'a, T: Server, R, F: FnOnce(Reply<R>) -> T::Message>(
+        &'a self,
+        server: &'a ServerRef<T>,
+        message: F,
+    ) -> impl Future<Output = Result<R, CallError>> + use<'a, S, T, R, F> {
+        let ticket = self.call.as_ref().and_then(|call| call.ticket.clone());
+        let line = Line { server: self.slot.address(), deadline: self.deadline(), ticket };
+        let slot = &*server.slot;
+        async move { Caller(slot).call(CALL_TIME, Some(line), message).await }
+    }
+
+    /// When the caller of the message in hand gives up; `None` when nobody waits for an answer to it.
+    ///
+    /// For work that is done within a call: `timeout_at(deadline, ..)`. A message that is put ahead, and a task of the scope, do
+    /// not inherit it.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.call.as_ref().and_then(|_| self.slot.deadline_in_hand())
+    }
+
     /// Has this message handled next, before any mail and after those that were put ahead before it. From
     /// [`init`](Server::init), this is how long work goes on after the start has been acknowledged.
     pub fn handle_next(&mut self, message: S::Message) {
-        self.ahead.push_back(message);
+        self.own().ahead.push_back(message);
     }
 
     /// Has this message handled after `delay`, unless the incarnation ends first.
@@ -59,7 +124,7 @@ impl<S: Server> Context<S> {
 
     /// Cancels a timer. `false` when it has fired, or is no timer of this incarnation.
     pub fn cancel_timer(&mut self, timer: TimerId) -> bool {
-        self.timers.as_mut().is_some_and(|timers| timers.cancel(timer))
+        self.own().timers.as_mut().is_some_and(|timers| timers.cancel(timer))
     }
 
     /// Cancelled when the server is asked to stop: for long work within a message.
@@ -97,7 +162,11 @@ impl<S: Server> Context<S> {
     }
 
     fn timers(&mut self) -> &mut Timers<S::Message> {
-        self.timers.get_or_insert_with(|| Box::new(Timers::new()))
+        self.own().timers.get_or_insert_with(|| Box::new(Timers::new()))
+    }
+
+    pub(super) fn own(&mut self) -> &mut Own<S::Message> {
+        self.own.get_mut()
     }
 }
 

@@ -2,66 +2,215 @@
 //!
 //! # Invariants
 //!
-//! 1. The receiver is in exactly one place: parked here between incarnations, or in the one that is alive.
+//! 1. One incarnation reads at a time: the one that is alive.
 //! 2. Mail that an ended incarnation leaves is dropped, unless the spec keeps it, before the end is told; and once more before
 //!    the next one is up, for what was sent in between. So a sender never waits for a reply from a message that nobody
 //!    will read.
-//! 3. Once the spec is gone the receiver is dropped wherever it is, and sends fail.
+//! 3. Once the spec is gone it is empty for good, and sends fail.
+//! 4. Where there is room and a line of senders, one of the line has been told: by the reader that made the room, or by the one
+//!    that leaves the line.
 
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::Notify;
+use tokio::task::coop::cooperative;
+use tokio::time::Instant;
 
+use super::envelope::Envelope;
+use super::overflow::{MailboxStats, Overflow};
+use super::queue::{Push, Queue};
 use crate::child::{Core, Seat, Settings};
 
 pub(crate) struct Slot<M> {
     pub(super) core: Core,
-    pub(super) sender: mpsc::Sender<M>,
     pub(super) keep_mail: bool,
-    parked: Mutex<Parked<M>>,
+    pub(super) skip_expired: bool,
+    pub(super) drops_oldest: bool,
+    queue: Mutex<Queue<M>>,
+    room: Notify,
 }
 
-struct Parked<M> {
-    receiver: Option<mpsc::Receiver<M>>,
-    closed: bool,
+/// Why a message is not in the mailbox.
+pub(super) enum Refused<M> {
+    /// There may be room later.
+    Full(M),
+    /// There is no room, and its sender is told.
+    Overloaded(M),
+    /// There is no room, and its sender is not told.
+    Dropped(M),
+    Closed(M),
 }
 
 impl<M: Send + 'static> Slot<M> {
     pub(crate) fn new(settings: &Settings) -> Arc<Self> {
-        let (sender, receiver) = mpsc::channel(settings.mailbox);
         Arc::new(Self {
             core: Core::new(settings.id.clone(), settings.restart),
-            sender,
             keep_mail: settings.keep_mail,
-            parked: Mutex::new(Parked { receiver: Some(receiver), closed: false }),
+            skip_expired: settings.skip_expired,
+            drops_oldest: settings.overflow == Overflow::DropOldest,
+            queue: Mutex::new(Queue::new(settings.mailbox, settings.overflow)),
+            room: Notify::new(),
         })
+    }
+
+    /// What tells it from others.
+    pub(super) fn address(&self) -> usize {
+        std::ptr::from_ref(&self.core).addr()
+    }
+
+    /// Prepares it for a new incarnation: without what was sent to the last one. `false` once the spec is gone.
+    pub(crate) fn open(&self) -> bool {
+        self.vacate();
+        !self.queue.lock().closed
     }
 
     /// The spec is gone.
     pub(crate) fn close(&self) {
         self.core.close();
-        let receiver = {
-            let mut parked = self.parked.lock();
-            parked.closed = true;
-            parked.receiver.take()
-        };
-        discard(receiver);
+        let mut queue = self.queue.lock();
+        queue.closed = true;
+        self.empty(queue);
+        self.room.notify_waiters();
     }
 
     /// Sends whatever the phase, waiting for room. `None` once the spec is gone.
     pub(crate) async fn send(&self, message: M) -> Option<()> {
-        self.sender.send(message).await.ok()
+        self.deliver(Envelope { message, call: None }).await.ok().map(drop)
     }
 
-    fn park(&self, receiver: mpsc::Receiver<M>) {
-        let mut parked = self.parked.lock();
-        if parked.closed {
-            drop(parked);
-            discard(receiver);
-        } else {
-            parked.receiver = Some(receiver);
+    /// Puts it in if there is room, or does what is to be done when there is none. Returns its number.
+    pub(super) fn offer(&self, envelope: Envelope<M>) -> Result<u64, Refused<Envelope<M>>> {
+        let outcome = self.queue.lock().push(envelope, false);
+        self.settle(outcome)
+    }
+
+    /// Puts it in, and waits for room if need be.
+    pub(super) async fn deliver(&self, mut envelope: Envelope<M>) -> Result<u64, Refused<Envelope<M>>> {
+        let mut place = None;
+        loop {
+            let mut room = pin!(self.room.notified());
+            room.as_mut().enable();
+            let outcome = {
+                let mut queue = self.queue.lock();
+                let outcome = queue.push(envelope, place.is_some());
+                if matches!(outcome, Push::Full(_)) && place.is_none() {
+                    queue.waiting += 1;
+                    place = Some(Place(self));
+                }
+                outcome
+            };
+            match self.settle(outcome) {
+                Err(Refused::Full(back)) => envelope = back,
+                settled => return settled,
+            }
+            room.await;
+        }
+    }
+
+    #[inline]
+    fn settle(&self, outcome: Push<M>) -> Result<u64, Refused<Envelope<M>>> {
+        let (number, reader) = match outcome {
+            Push::In(number, reader) => (number, reader),
+            Push::Instead(oldest, number, reader) => {
+                // Before the message goes, and its reply with it.
+                if let Some(ticket) = oldest.call.as_ref().and_then(|call| call.ticket.as_ref()) {
+                    ticket.drop_message();
+                }
+                discard(oldest);
+                (number, reader)
+            }
+            Push::Full(envelope) => return Err(Refused::Full(envelope)),
+            Push::Refused(envelope) => return Err(Refused::Overloaded(envelope)),
+            Push::Dropped(envelope) => return Err(Refused::Dropped(envelope)),
+            Push::Closed(envelope) => return Err(Refused::Closed(envelope)),
+        };
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        Ok(number)
+    }
+
+    /// The next message. It never ends.
+    #[inline]
+    pub(super) fn poll_receive(&self, task: &Context<'_>) -> Poll<Envelope<M>> {
+        loop {
+            let mut queue = self.queue.lock();
+            let Some(envelope) = queue.pop() else {
+                let previous = queue.reader.wait(task.waker());
+                drop(queue);
+                drop(previous);
+                return Poll::Pending;
+            };
+            let line = queue.waiting > 0;
+            drop(queue);
+            if line {
+                self.room.notify_one();
+            }
+            if self.skip_expired && envelope.call.as_ref().is_some_and(|call| call.due.is_over()) {
+                self.queue.lock().expired += 1;
+                discard(envelope);
+                continue;
+            }
+            return Poll::Ready(envelope);
+        }
+    }
+
+    /// The next message, for a reader that is no server.
+    pub(crate) async fn receive(&self) -> M {
+        cooperative(poll_fn(|task| self.poll_receive(task))).await.message
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.queue.lock().len()
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.queue.lock().capacity()
+    }
+
+    pub(super) fn stats(&self) -> MailboxStats {
+        let queue = self.queue.lock();
+        MailboxStats {
+            len: queue.len(),
+            capacity: queue.capacity(),
+            waiting: queue.waiting,
+            refused: queue.refused,
+            dropped: queue.dropped,
+            expired: queue.expired,
+        }
+    }
+
+    /// When the caller of this message gives up: in its time from now on, unless its handler has asked before.
+    pub(super) fn fix_deadline(&self, number: u64, limit: Duration) -> Instant {
+        self.queue.lock().fix_deadline(number, limit)
+    }
+
+    /// When the caller of the message in hand gives up.
+    pub(super) fn deadline_in_hand(&self) -> Option<Instant> {
+        self.queue.lock().deadline_in_hand()
+    }
+
+    /// A message was refused because there was no room.
+    pub(super) fn note_refusal(&self) {
+        self.queue.lock().refused += 1;
+    }
+
+    /// Drops what is in it, and forgets who read it.
+    fn empty(&self, mut queue: MutexGuard<'_, Queue<M>>) {
+        let mail = queue.drain();
+        let reader = queue.reader.leave();
+        let line = queue.waiting.min(mail.len());
+        drop(queue);
+        drop(reader);
+        mail.into_iter().for_each(discard);
+        for _ in 0..line {
+            self.room.notify_one();
         }
     }
 }
@@ -71,16 +220,16 @@ impl<M: Send + 'static> Seat for Slot<M> {
         &self.core
     }
 
+    fn mailbox(&self) -> Option<MailboxStats> {
+        Some(self.stats())
+    }
+
     fn vacate(&self) {
         if self.keep_mail {
-            return;
-        }
-        let receiver = self.parked.lock().receiver.take();
-        if let Some(mut receiver) = receiver {
-            while let Ok(message) = receiver.try_recv() {
-                discard(message);
-            }
-            self.park(receiver);
+            let reader = self.queue.lock().reader.leave();
+            drop(reader);
+        } else {
+            self.empty(self.queue.lock());
         }
     }
 }
@@ -92,29 +241,18 @@ fn discard<T>(value: T) {
     }
 }
 
-/// The receiver while an incarnation has it; put back when that ends.
-pub(crate) struct Mail<M: Send + 'static> {
-    receiver: Option<mpsc::Receiver<M>>,
-    slot: Arc<Slot<M>>,
-}
+/// A place in the line for room.
+struct Place<'a, M>(&'a Slot<M>);
 
-impl<M: Send + 'static> Mail<M> {
-    /// The mailbox of a new incarnation, without what was sent to the last one. `None` once the spec is gone.
-    pub(crate) fn take(slot: &Arc<Slot<M>>) -> Option<Self> {
-        slot.vacate();
-        let receiver = slot.parked.lock().receiver.take()?;
-        Some(Self { receiver: Some(receiver), slot: Arc::clone(slot) })
-    }
-
-    pub(crate) fn receiver(&mut self) -> Option<&mut mpsc::Receiver<M>> {
-        self.receiver.as_mut()
-    }
-}
-
-impl<M: Send + 'static> Drop for Mail<M> {
+impl<M> Drop for Place<'_, M> {
     fn drop(&mut self) {
-        if let Some(receiver) = self.receiver.take() {
-            self.slot.park(receiver);
+        let next = {
+            let mut queue = self.0.queue.lock();
+            queue.waiting -= 1;
+            queue.waiting > 0 && queue.has_room()
+        };
+        if next {
+            self.0.room.notify_one();
         }
     }
 }

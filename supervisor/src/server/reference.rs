@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use registry::ExitReason;
-use tokio::sync::mpsc::error::TrySendError;
 
 use super::call::{CALL_TIME, Caller};
 use super::contract::Server;
-use super::mailbox::Slot;
+use super::envelope::Envelope;
+use super::mailbox::{Refused, Slot};
+use super::overflow::MailboxStats;
+#[cfg(doc)]
+use super::overflow::Overflow;
 use super::reply::Reply;
 use crate::child::{ChildId, ChildRef, Phase};
 use crate::error::{CallError, SendError};
@@ -18,7 +21,7 @@ use crate::error::{CallError, SendError};
 ///
 /// Cheap to clone. It keeps no server alive.
 pub struct ServerRef<S: Server> {
-    slot: Arc<Slot<S::Message>>,
+    pub(super) slot: Arc<Slot<S::Message>>,
 }
 
 impl<S: Server> ServerRef<S> {
@@ -45,7 +48,7 @@ impl<S: Server> ServerRef<S> {
     /// Dropped before the message was delivered, it is as if it had not been called; after that the server handles the message
     /// and the answer is dropped.
     pub async fn call<R>(&self, message: impl FnOnce(Reply<R>) -> S::Message) -> Result<R, CallError> {
-        Caller(&*self.slot).call(CALL_TIME, message).await
+        Caller(&*self.slot).call(CALL_TIME, None, message).await
     }
 
     /// [`call`](Self::call) with a time limit of one's own, which covers the wait for room in the mailbox too.
@@ -62,52 +65,61 @@ impl<S: Server> ServerRef<S> {
         limit: Duration,
         message: impl FnOnce(Reply<R>) -> S::Message,
     ) -> Result<R, CallError> {
-        Caller(&*self.slot).call(limit, message).await
+        Caller(&*self.slot).call(limit, None, message).await
     }
 
-    /// Sends a message, waiting for room in the mailbox. Whether it is handled is not told.
+    /// Sends a message, waiting for room in the mailbox if that is what it does when it is full ([`Overflow`]). Whether it is
+    /// handled is not told.
     ///
     /// # Errors
     ///
-    /// The server is not running or restarting; the message comes back.
+    /// The server is not running or restarting, or its mailbox is full and refuses; the message comes back.
     ///
     /// # Cancel safety
     ///
     /// Dropped while it waits for room, the message is lost.
     pub async fn cast(&self, message: S::Message) -> Result<(), SendError<S::Message>> {
-        match self.try_cast(message) {
-            Err(SendError::Full(message)) => {
-                self.slot.sender.send(message).await.map_err(|refused| SendError::NotRunning(refused.0))
-            }
-            outcome => outcome,
+        let envelope = self.envelope(message)?;
+        match self.slot.offer(envelope) {
+            Err(Refused::Full(envelope)) => told(self.slot.deliver(envelope).await),
+            outcome => told(outcome),
         }
     }
 
-    /// Sends a message if there is room in the mailbox.
+    /// Sends a message if there is room in the mailbox, or if that makes some ([`Overflow`]).
     ///
     /// # Errors
     ///
     /// The mailbox is full, or the server is not running or restarting; the message comes back.
     pub fn try_cast(&self, message: S::Message) -> Result<(), SendError<S::Message>> {
-        match (self.slot.core.phase(), self.slot.keep_mail) {
-            (Phase::Running | Phase::Starting, _) | (Phase::Restarting, true) => {}
-            (Phase::Restarting, false) => return Err(SendError::Restarting(message)),
-            (Phase::Down | Phase::Ended, _) => return Err(SendError::NotRunning(message)),
+        let outcome = self.slot.offer(self.envelope(message)?);
+        if let Err(Refused::Full(_)) = outcome {
+            self.slot.note_refusal();
         }
-        self.slot.sender.try_send(message).map_err(|refused| match refused {
-            TrySendError::Full(message) => SendError::Full(message),
-            TrySendError::Closed(message) => SendError::NotRunning(message),
-        })
+        told(outcome)
+    }
+
+    fn envelope(&self, message: S::Message) -> Result<Envelope<S::Message>, SendError<S::Message>> {
+        match (self.slot.core.phase(), self.slot.keep_mail) {
+            (Phase::Running | Phase::Starting, _) | (Phase::Restarting, true) => Ok(Envelope { message, call: None }),
+            (Phase::Restarting, false) => Err(SendError::Restarting(message)),
+            (Phase::Down | Phase::Ended, _) => Err(SendError::NotRunning(message)),
+        }
+    }
+
+    /// What is in the mailbox, and what did not come to be handled.
+    pub fn mailbox(&self) -> MailboxStats {
+        self.slot.stats()
     }
 
     /// How many messages wait in the mailbox.
     pub fn mailbox_len(&self) -> usize {
-        self.slot.sender.max_capacity() - self.slot.sender.capacity()
+        self.slot.len()
     }
 
     /// How many messages the mailbox holds.
     pub fn mailbox_capacity(&self) -> usize {
-        self.slot.sender.max_capacity()
+        self.slot.capacity()
     }
 
     /// The id of the child.
@@ -145,7 +157,20 @@ impl<S: Server> ServerRef<S> {
     }
 }
 
+fn told<M>(outcome: Result<u64, Refused<Envelope<M>>>) -> Result<(), SendError<M>> {
+    match outcome {
+        Ok(_) | Err(Refused::Dropped(_)) => Ok(()),
+        Err(Refused::Full(envelope) | Refused::Overloaded(envelope)) => Err(SendError::Full(envelope.message)),
+        Err(Refused::Closed(envelope)) => Err(SendError::NotRunning(envelope.message)),
+    }
+}
+
 impl ChildRef {
+    /// What is in its mailbox; `None` when it is no server.
+    pub fn mailbox(&self) -> Option<MailboxStats> {
+        self.seat().mailbox()
+    }
+
     /// The server behind it; `None` when it is no `S`.
     ///
     /// Servers with the same type of message are not told apart.

@@ -7,12 +7,13 @@ use std::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
 use std::task::{Poll, Waker};
 
 use registry::ExitReason;
+use tokio::task::coop::cooperative;
 
 use super::body::ServerStarter;
 use super::call::current_task;
 use super::context::Context;
 use super::contract::{Failure, Flow, Init, Server};
-use super::mailbox::Mail;
+use super::envelope::Envelope;
 use crate::child::{Core, Guard, Outcome, catch};
 
 /// The main task. The guard is the last to go.
@@ -38,7 +39,9 @@ fn serve<S: Server, F: Fn() -> S + Send + Sync + 'static>(
     async move {
         let mut cx = Context::new(Arc::clone(&starter.slot));
         cx.slot.core.task.store(current_task(), Release);
-        let Some(mut mail) = Mail::take(&cx.slot) else { return Outcome::Exited(ExitReason::Shutdown) };
+        if !cx.slot.open() {
+            return Outcome::Exited(ExitReason::Shutdown);
+        }
         let mut server = (starter.factory)();
 
         match unless_asked(&starter.slot.core, pin!(server.init(&mut cx))).await {
@@ -55,17 +58,17 @@ fn serve<S: Server, F: Fn() -> S + Send + Sync + 'static>(
         drop(starter);
         guard.ready();
 
-        let reason = handle_all(&mut server, &mut mail, &mut cx).await;
+        let reason = handle_all(&mut server, &mut cx).await;
         server.terminate(&reason).await;
         Outcome::Exited(reason)
     }
 }
 
-async fn handle_all<S: Server>(server: &mut S, mail: &mut Mail<S::Message>, cx: &mut Context<S>) -> ExitReason {
+async fn handle_all<S: Server>(server: &mut S, cx: &mut Context<S>) -> ExitReason {
     let mut armed = None;
     let slot = Arc::clone(&cx.slot);
     let mut progress = slot.core.progress.load(Relaxed);
-    while let Some(message) = next(mail, cx, &slot.core, &mut armed).await {
+    while let Some(message) = next(cx, &slot.core, &mut armed).await {
         slot.core.progress.store(progress + 1, Release);
         let flow = server.handle(message, cx).await;
         progress += 2;
@@ -84,29 +87,25 @@ async fn handle_all<S: Server>(server: &mut S, mail: &mut Mail<S::Message>, cx: 
 }
 
 /// The next message: put ahead, from a timer, from the mailbox. `None` when the server is to stop.
-async fn next<S: Server>(
-    mail: &mut Mail<S::Message>,
-    cx: &mut Context<S>,
-    core: &Core,
-    armed: &mut Option<Waker>,
-) -> Option<S::Message> {
-    poll_fn(|task| {
+async fn next<S: Server>(cx: &mut Context<S>, core: &Core, armed: &mut Option<Waker>) -> Option<S::Message> {
+    // Within the budget of the task, so that a server that always has mail leaves room for others.
+    cooperative(poll_fn(|task| {
+        cx.call = None;
         if core.is_asked() {
             return Poll::Ready(None);
         }
-        if let Some(message) = cx.ahead.pop_front() {
+        let own = cx.own();
+        if let Some(message) = own.ahead.pop_front() {
             return Poll::Ready(Some(message));
         }
-        if let Some(timers) = &mut cx.timers
+        if let Some(timers) = &mut own.timers
             && let Poll::Ready(message) = timers.poll_due(task)
         {
             return Poll::Ready(Some(message));
         }
-        // The receiver is there as long as the incarnation is, and its sender is in the slot: it never ends.
-        if let Some(receiver) = mail.receiver()
-            && let Poll::Ready(message) = receiver.poll_recv(task)
-        {
-            return Poll::Ready(message);
+        if let Poll::Ready(Envelope { message, call }) = cx.slot.poll_receive(task) {
+            cx.call = call;
+            return Poll::Ready(Some(message));
         }
         if armed.as_ref().is_none_or(|armed| !armed.will_wake(task.waker())) {
             *armed = Some(task.waker().clone());
@@ -116,7 +115,7 @@ async fn next<S: Server>(
             }
         }
         Poll::Pending
-    })
+    }))
     .await
 }
 

@@ -14,14 +14,12 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::answer::Waiting;
-use super::command::Command;
 use super::plan::Supervisor;
 use super::reference::Shared;
 use super::starter::Planned;
 use crate::child::{ChildId, Core, Guard, Happening, Host, Intent, Meltdown, Note, Outcome, Seat, Spec};
 use crate::error::{StartError, StartFailure};
 use crate::rules::{Down, Ending, Key, Machine};
-use crate::server::Mail;
 
 pub(super) struct Engine<'a> {
     pub(super) plan: Arc<Planned>,
@@ -74,7 +72,7 @@ impl<'a> Engine<'a> {
         self.children.insert(key, Child { spec, abort: None });
     }
 
-    pub(super) async fn run(mut self, mut mail: Mail<Command>) -> Outcome {
+    pub(super) async fn run(mut self) -> Outcome {
         self.machine.boot(Instant::now());
         loop {
             self.carry_out();
@@ -86,7 +84,7 @@ impl<'a> Engine<'a> {
             let stoppable = !self.machine.is_stopping();
             tokio::select! {
                 Some(note) = self.notes.recv() => self.hear(note),
-                Some(command) = receive(&mut mail) => self.obey(command),
+                command = self.shared.receive() => self.obey(command),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     self.machine.tick(Instant::now());
                 }
@@ -178,13 +176,6 @@ impl Drop for Engine<'_> {
                 None => core.ask(false),
             }
         }
-    }
-}
-
-async fn receive(mail: &mut Mail<Command>) -> Option<Command> {
-    match mail.receiver() {
-        Some(receiver) => receiver.recv().await,
-        None => None,
     }
 }
 

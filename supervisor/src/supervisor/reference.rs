@@ -13,7 +13,7 @@ use super::command::Command;
 use super::info::{ChildCount, ChildInfo};
 use crate::child::{ChildId, ChildRef, ChildSpec, Core, Meltdown, Phase, Seat, Settings, Spec};
 use crate::error::{DeleteChildError, NotRunning, RestartChildError, StartChildError, TerminateChildError};
-use crate::server::{Mail, Reply, ServerRef, Slot};
+use crate::server::{Reply, ServerRef, Slot};
 
 /// How many questions wait for a supervisor before those who ask do.
 const COMMANDS: usize = 64;
@@ -28,13 +28,18 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(settings: &Settings) -> Arc<Self> {
-        let settings = Settings { id: settings.id.clone(), mailbox: COMMANDS, keep_mail: false, ..*settings };
+        let settings = Settings { restart: settings.restart, mailbox: COMMANDS, ..Settings::new(settings.id.clone()) };
         Arc::new(Self { slot: Slot::new(&settings), meltdown: Mutex::new(None), abandoned: AtomicBool::new(false) })
     }
 
-    pub(super) fn take_mail(&self) -> Option<Mail<Command>> {
+    /// Prepares for a new incarnation. `false` once the spec is gone.
+    pub(super) fn open(&self) -> bool {
         *self.meltdown.lock() = None;
-        Mail::take(&self.slot)
+        self.slot.open()
+    }
+
+    pub(super) async fn receive(&self) -> Command {
+        self.slot.receive().await
     }
 
     pub(super) fn set_meltdown(&self, meltdown: Meltdown) {

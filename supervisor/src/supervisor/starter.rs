@@ -92,8 +92,8 @@ async fn run(plan: Arc<Planned>, shared: Arc<Shared>, mut guard: Guard) {
 }
 
 async fn supervise(plan: Arc<Planned>, shared: Arc<Shared>, guard: &mut Guard) -> Outcome {
-    match shared.take_mail() {
-        Some(mail) => Engine::new(&plan, shared, guard).run(mail).await,
-        None => Outcome::Exited(ExitReason::Shutdown),
+    if !shared.open() {
+        return Outcome::Exited(ExitReason::Shutdown);
     }
+    Engine::new(&plan, shared, guard).run().await
 }

@@ -1,0 +1,188 @@
+//! The contents of a mailbox. No code of the user runs in here: whatever is to be dropped or woken is handed out.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::envelope::{Due, Envelope, after};
+use super::overflow::Overflow;
+
+/// Up to here the room for messages is kept when the last of them has been taken.
+const KEPT_ROOM: usize = 64;
+
+pub(super) struct Queue<M> {
+    mail: VecDeque<Envelope<M>>,
+    capacity: usize,
+    overflow: Overflow,
+    /// How many messages have left it; so the number of the first that is in it.
+    left: u64,
+    /// The number of the message that is handled, and the deadline of its call.
+    in_hand: u64,
+    due: Option<Due>,
+    pub(super) closed: bool,
+    /// Senders in the line for room. While there is a line, newcomers go to its end.
+    pub(super) waiting: usize,
+    pub(super) reader: Reader,
+    pub(super) refused: u64,
+    pub(super) dropped: u64,
+    pub(super) expired: u64,
+}
+
+/// Who reads the mailbox. It is a task of tokio's, whose wakers are counters: they are cloned and compared under the lock, and
+/// woken and dropped outside of it.
+#[derive(Default)]
+pub(super) struct Reader {
+    waker: Option<Waker>,
+    waits: bool,
+}
+
+impl Reader {
+    /// The reader has found nothing. Returns the waker of another reader, to be dropped.
+    pub(super) fn wait(&mut self, waker: &Waker) -> Option<Waker> {
+        self.waits = true;
+        if self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            return None;
+        }
+        self.waker.replace(waker.clone())
+    }
+
+    /// There is something: whom to wake.
+    fn wanted(&mut self) -> Option<Waker> {
+        std::mem::take(&mut self.waits).then(|| self.waker.clone()).flatten()
+    }
+
+    /// There is no reader any more.
+    pub(super) fn leave(&mut self) -> Option<Waker> {
+        self.waits = false;
+        self.waker.take()
+    }
+}
+
+/// What became of a message.
+pub(super) enum Push<M> {
+    /// It is in, under this number; the reader is to be woken.
+    In(u64, Option<Waker>),
+    /// It is in, and this one is not any more.
+    Instead(Envelope<M>, u64, Option<Waker>),
+    /// There is no room, and there may be later.
+    Full(Envelope<M>),
+    /// There is no room, and that is that.
+    Refused(Envelope<M>),
+    /// There is no room, and its sender is not to be told.
+    Dropped(Envelope<M>),
+    Closed(Envelope<M>),
+}
+
+impl<M> Queue<M> {
+    pub(super) fn new(capacity: usize, overflow: Overflow) -> Self {
+        Self {
+            mail: VecDeque::new(),
+            capacity,
+            overflow,
+            left: 0,
+            in_hand: u64::MAX,
+            due: None,
+            closed: false,
+            waiting: 0,
+            reader: Reader::default(),
+            refused: 0,
+            dropped: 0,
+            expired: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.mail.len()
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.mail.len() < self.capacity
+    }
+
+    /// `in_line` for a sender that has waited.
+    #[inline]
+    pub(super) fn push(&mut self, envelope: Envelope<M>, in_line: bool) -> Push<M> {
+        if self.closed {
+            return Push::Closed(envelope);
+        }
+        if self.has_room() && (in_line || self.waiting == 0) {
+            self.mail.push_back(envelope);
+            return Push::In(self.last(), self.reader.wanted());
+        }
+        self.overflow(envelope)
+    }
+
+    #[cold]
+    fn overflow(&mut self, envelope: Envelope<M>) -> Push<M> {
+        match self.overflow {
+            Overflow::Wait => Push::Full(envelope),
+            Overflow::Refuse => {
+                self.refused += 1;
+                Push::Refused(envelope)
+            }
+            Overflow::DropNewest => {
+                self.dropped += 1;
+                Push::Dropped(envelope)
+            }
+            Overflow::DropOldest => {
+                let oldest = self.mail.pop_front();
+                self.mail.push_back(envelope);
+                let reader = self.reader.wanted();
+                match oldest {
+                    Some(oldest) => {
+                        self.left += 1;
+                        self.dropped += 1;
+                        Push::Instead(oldest, self.last(), reader)
+                    }
+                    None => Push::In(self.last(), reader),
+                }
+            }
+        }
+    }
+
+    fn last(&self) -> u64 {
+        self.left + self.mail.len() as u64 - 1
+    }
+
+    /// Takes the next message in hand.
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<Envelope<M>> {
+        let envelope = self.mail.pop_front()?;
+        self.in_hand = self.left;
+        self.due = envelope.call.as_ref().map(|call| call.due);
+        self.left += 1;
+        if self.mail.is_empty() && self.mail.capacity() > KEPT_ROOM {
+            self.mail = VecDeque::new();
+        }
+        Some(envelope)
+    }
+
+    /// Everything that is in it.
+    pub(super) fn drain(&mut self) -> VecDeque<Envelope<M>> {
+        self.left += self.mail.len() as u64;
+        std::mem::take(&mut self.mail)
+    }
+
+    /// When the caller of message number `number` gives up: in its time from now on, unless that is known already.
+    pub(super) fn fix_deadline(&mut self, number: u64, limit: Duration) -> Instant {
+        let due = if number == self.in_hand {
+            self.due.as_mut()
+        } else {
+            let place = number.checked_sub(self.left).and_then(|place| usize::try_from(place).ok());
+            let envelope = place.and_then(|place| self.mail.get_mut(place));
+            envelope.and_then(|envelope| envelope.call.as_mut()).map(|call| &mut call.due)
+        };
+        due.map_or_else(|| after(Instant::now(), limit), Due::fix)
+    }
+
+    /// When the caller of the message in hand gives up.
+    pub(super) fn deadline_in_hand(&mut self) -> Option<Instant> {
+        self.due.as_mut().map(Due::fix)
+    }
+}
