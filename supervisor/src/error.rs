@@ -39,6 +39,26 @@ pub enum StartError {
         /// The child.
         child: ChildId,
     },
+    /// A permanent child is called significant. Nothing was started.
+    #[error(
+        "child `{child}` is significant and permanent, so it never ends for good: make it transient or temporary, or leave \
+         `significant` out"
+    )]
+    SignificantPermanent {
+        /// The child.
+        child: ChildId,
+    },
+    /// A child is called significant to a supervisor without auto shutdown. Nothing was started.
+    #[error(
+        "child `{child}` is significant, and its supervisor `{supervisor}` never shuts down by itself: give the supervisor an \
+         `auto_shutdown`, or leave `significant` out"
+    )]
+    SignificantForNobody {
+        /// The child.
+        child: ChildId,
+        /// The supervisor.
+        supervisor: ChildId,
+    },
     /// A child did not come up.
     #[error("child `{child}` did not start")]
     Child {

@@ -64,7 +64,7 @@ pub use error::{
 pub use metrics::describe_metrics;
 pub use partition::{PartitionSupervisor, PartitionSupervisorRef};
 pub use registry::{ExitReason, IntoExitReason, Panic};
-pub use rules::{Backoff, Restart, Shutdown, Strategy};
+pub use rules::{AutoShutdown, Backoff, Restart, Shutdown, Strategy};
 pub use server::{Context, Failure, Flow, Init, MailboxStats, Overflow, Reply, Server, ServerRef, TimerId};
 pub use supervisor::{ChildCount, ChildInfo, ChildState, Subtree, Supervisor, SupervisorRef, Tree};
 

@@ -14,7 +14,7 @@ use super::name::{Name, Naming};
 use super::reference::ChildRef;
 use super::task::TaskBody;
 use crate::error::StartError;
-use crate::rules::{Backoff, Policy, Restart, Shutdown};
+use crate::rules::{AutoShutdown, Backoff, Policy, Restart, Shutdown};
 use crate::server::{Overflow, Server, ServerBody, ServerRef};
 use crate::supervisor::Subtree;
 
@@ -48,6 +48,7 @@ impl ChildKind {
 /// | [`backoff`](Self::backoff) | none: restarted at once |
 /// | [`shutdown`](Self::shutdown) | 5 seconds for workers, infinity for supervisors |
 /// | [`start_timeout`](Self::start_timeout) | none: an init has all the time it needs |
+/// | [`significant`](Self::significant) | no: the supervisor goes on without it |
 /// | [`mailbox`](Self::mailbox) | 1024 messages |
 /// | [`overflow`](Self::overflow) | [`Overflow::Wait`]: senders wait for room |
 /// | [`keep_mail`](Self::keep_mail) | no: what was not handled is dropped when an incarnation ends |
@@ -71,6 +72,7 @@ pub struct ChildSpec<H> {
     shutdown: Option<Shutdown>,
     backoff: Option<Box<Backoff>>,
     start_timeout: Option<Duration>,
+    significant: bool,
     kind: ChildKind,
     name: Option<Box<dyn Naming<H>>>,
     body: Box<dyn Body<H>>,
@@ -172,6 +174,7 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
             shutdown: None,
             backoff: None,
             start_timeout: None,
+            significant: false,
             kind,
             name: None,
             body,
@@ -249,6 +252,15 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
         self
     }
 
+    /// Lets its end be that of its supervisor, if that one has an [`AutoShutdown`](crate::AutoShutdown).
+    ///
+    /// Only for transient and temporary children: a permanent one never ends for good. A supervisor without auto shutdown
+    /// refuses significant children, and so does a dynamic one.
+    pub fn significant(mut self) -> Self {
+        self.significant = true;
+        self
+    }
+
     /// Publishes its handle under this name while an incarnation is up.
     ///
     /// The name is reserved when the child is first started, and stays so while it restarts: nobody else can take it. It is
@@ -285,6 +297,7 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
             shutdown,
             backoff: self.backoff,
             start_timeout: self.start_timeout,
+            significant: self.significant,
             starter,
         };
         (spec, handle)
@@ -299,6 +312,7 @@ impl<H> fmt::Debug for ChildSpec<H> {
             .field("restart", &self.settings.restart)
             .field("shutdown", &self.shutdown)
             .field("start_timeout", &self.start_timeout)
+            .field("significant", &self.significant)
             .finish_non_exhaustive()
     }
 }
@@ -310,6 +324,7 @@ pub(crate) struct Spec {
     pub(crate) shutdown: Shutdown,
     pub(crate) backoff: Option<Box<Backoff>>,
     pub(crate) start_timeout: Option<Duration>,
+    pub(crate) significant: bool,
     pub(crate) starter: Arc<dyn Starter>,
 }
 
@@ -326,13 +341,27 @@ impl Spec {
             backoff: self.backoff.as_deref().copied(),
             start_timeout: self.start_timeout,
             is_supervisor: self.starter.kind().is_supervisor(),
+            significant: self.significant,
         }
+    }
+
+    /// As [`check`](Self::check), for a child of this supervisor.
+    pub(crate) fn check_in(&self, supervisor: &ChildId, auto_shutdown: AutoShutdown) -> Result<(), StartError> {
+        self.check()?;
+        if self.significant && auto_shutdown == AutoShutdown::Never {
+            let (child, supervisor) = (self.id().clone(), supervisor.clone());
+            return Err(StartError::SignificantForNobody { child, supervisor });
+        }
+        Ok(())
     }
 
     /// Looks for mistakes, here and in what it would start, before anything is.
     pub(crate) fn check(&self) -> Result<(), StartError> {
         if self.start_timeout.is_some_and(|limit| limit.is_zero()) {
             return Err(StartError::ZeroStartTimeout { child: self.id().clone() });
+        }
+        if self.significant && self.restart == Restart::Permanent {
+            return Err(StartError::SignificantPermanent { child: self.id().clone() });
         }
         self.starter.check()
     }

@@ -12,6 +12,7 @@ use super::flight::{Boarding, Flight};
 use super::state::{At, Door, Entry, Shared};
 use crate::child::{Birth, ChildId, ChildSpec, Happening, Note, Spec, Starter};
 use crate::error::{StartChildError, StartFailure};
+use crate::rules::AutoShutdown;
 
 /// How long to wait for a name whose child is between two incarnations.
 const RESTART_TIME: Duration = Duration::from_secs(5);
@@ -26,7 +27,7 @@ pub(super) async fn start_child<H: Clone + Send + Sync + 'static>(
 }
 
 async fn start_spec(shared: &Arc<Shared>, spec: Spec) -> Result<(), StartChildError> {
-    spec.check().map_err(StartChildError::Invalid)?;
+    spec.check_in(shared.core.id(), AutoShutdown::Never).map_err(StartChildError::Invalid)?;
     let limit = spec.start_timeout;
     let starter = Arc::clone(&spec.starter);
     let (direct, started) = oneshot::channel();

@@ -15,6 +15,7 @@ use std::time::Duration;
 use registry::ExitReason;
 use tokio::time::Instant;
 
+use super::auto_shutdown::AutoShutdown;
 use super::backoff::{Backoff, Retries};
 use super::budget::{Budget, Window};
 use super::gate::Gate;
@@ -40,6 +41,8 @@ pub(crate) struct Policy {
     pub(crate) start_timeout: Option<Duration>,
     /// It has children of its own: it is asked to stop where another would be aborted.
     pub(crate) is_supervisor: bool,
+    /// Its end may be that of its supervisor.
+    pub(crate) significant: bool,
 }
 
 /// What the owner of the machine has to do, in this order.
@@ -176,6 +179,9 @@ pub(crate) struct Machine {
     pub(super) strategy: Strategy,
     pub(super) grace: Duration,
     window: Window,
+    pub(super) auto_shutdown: AutoShutdown,
+    /// A significant child has ended during the start.
+    pub(super) lost_significant: bool,
     pub(super) phase: Phase,
     pub(super) children: BTreeMap<Key, Entry>,
     next: u64,
@@ -192,6 +198,8 @@ impl Machine {
             strategy,
             grace,
             window: Window::new(budget),
+            auto_shutdown: AutoShutdown::default(),
+            lost_significant: false,
             phase: Phase::Booting,
             children: BTreeMap::new(),
             next: Key::FIRST.0,
@@ -297,7 +305,7 @@ impl Machine {
         let Some(entry) = self.children.get_mut(&key).filter(|entry| entry.generation == generation) else { return };
         let before = std::mem::replace(&mut entry.state, State::Idle);
         entry.retries.iter_mut().for_each(|retries| retries.down(now));
-        let (restart, by_hand) = (entry.policy.restart, entry.by_hand);
+        let (restart, significant, by_hand) = (entry.policy.restart, entry.policy.significant, entry.by_hand);
         match (before, how) {
             (State::Idle | State::Pending | State::Waiting, _) => {
                 debug_assert!(false, "{key:?} ended twice");
@@ -313,7 +321,13 @@ impl Machine {
             }
             (State::Starting, Down::Exited(reason)) => self.fail(key, reason, now),
             (State::Overdue(_), _) => self.fail(key, ExitReason::Timeout, now),
-            (State::Running, Down::Exited(reason)) if swept || !restart.after(&reason) => self.rest(key),
+            (State::Running, Down::Exited(_)) if swept => self.rest(key),
+            (State::Running, Down::Exited(reason)) if !restart.after(&reason) => {
+                self.rest(key);
+                if significant {
+                    self.lose_significant();
+                }
+            }
             (State::Running, Down::Exited(reason)) => self.trouble(key, reason, now),
             (State::Running, Down::Ignored) => debug_assert!(false, "{key:?} ignored its start after it"),
         }

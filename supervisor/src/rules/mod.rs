@@ -1,6 +1,7 @@
 //! What a supervisor decides, apart from what it does: pure functions and state machines over a list of children, an event
 //! and an instant. Nothing in here spawns, waits or reads a clock.
 
+mod auto_shutdown;
 mod backoff;
 mod budget;
 mod gate;
@@ -12,6 +13,7 @@ mod stop;
 mod strategy;
 mod sweep;
 
+pub use auto_shutdown::AutoShutdown;
 pub use backoff::Backoff;
 pub(crate) use backoff::Retries;
 pub(crate) use budget::{Budget, Window};

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use registry::ExitReason;
 use tokio::time::Instant;
 
+use super::auto_shutdown::AutoShutdown;
 use super::backoff::Backoff;
 use super::budget::Budget;
 use super::machine::{Action, Down, Ending, Key, Machine, Policy, Standing};
@@ -39,9 +40,13 @@ fn backoff() -> impl Strategy<Value = Option<Backoff>> {
     prop_oneof![Just(None), some]
 }
 
+fn auto_shutdown() -> impl Strategy<Value = AutoShutdown> {
+    prop_oneof![Just(AutoShutdown::Never), Just(AutoShutdown::AnySignificant), Just(AutoShutdown::AllSignificant)]
+}
+
 /// A worker without options.
 fn plain(restart: Restart, shutdown: Shutdown) -> Policy {
-    Policy { restart, shutdown, backoff: None, start_timeout: None, is_supervisor: false }
+    Policy { restart, shutdown, backoff: None, start_timeout: None, is_supervisor: false, significant: false }
 }
 
 /// Starts and stops, in order.
@@ -54,7 +59,9 @@ enum Deed {
 /// What OTP's documentation says, in so many words: the whole of a restart done at once.
 struct Naive {
     together: Together,
+    auto_shutdown: AutoShutdown,
     children: Vec<(u64, Restart, bool)>,
+    significant: BTreeSet<u64>,
     log: Vec<Deed>,
 }
 
@@ -67,11 +74,11 @@ impl Naive {
             Restart::Transient => !clean,
             Restart::Temporary => {
                 self.children.remove(at);
-                return;
+                return self.lose(id);
             }
         };
         if !again {
-            return;
+            return self.lose(id);
         }
         let range = match self.together {
             Together::OneForOne => at..at + 1,
@@ -88,6 +95,19 @@ impl Naive {
                 child.2 = true;
                 self.log.push(Deed::Start(child.0));
             }
+        }
+    }
+
+    /// A child has ended by itself, for good.
+    fn lose(&mut self, id: u64) {
+        let left = self.children.iter().any(|&(child, _, up)| up && self.significant.contains(&child));
+        let over = match self.auto_shutdown {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => true,
+            AutoShutdown::AllSignificant => !left,
+        };
+        if over && self.significant.contains(&id) {
+            self.stop(0, self.children.len());
         }
     }
 
@@ -128,14 +148,17 @@ proptest! {
     #[test]
     fn who_is_started_and_stopped_is_what_the_naive_model_says(
         together in together(),
-        restarts in proptest::collection::vec(restart(), 1..7),
+        auto_shutdown in auto_shutdown(),
+        restarts in proptest::collection::vec((restart(), any::<bool>()), 1..7),
         ends in proptest::collection::vec((0_u64..7, any::<bool>()), 0..12),
     ) {
         let now = Instant::now();
-        let mut machine = Machine::new(together, Budget { max: u32::MAX, within: GRACE }, GRACE, 1);
-        let mut naive = Naive { together, children: Vec::new(), log: Vec::new() };
-        for &restart in &restarts {
-            let key = machine.add(plain(restart, Shutdown::Infinity));
+        let mut machine = Machine::new(together, Budget { max: u32::MAX, within: GRACE }, GRACE, 1).with_auto_shutdown(auto_shutdown);
+        let mut naive = Naive { together, auto_shutdown, children: Vec::new(), significant: BTreeSet::new(), log: Vec::new() };
+        for &(restart, significant) in &restarts {
+            let significant = significant && restart != Restart::Permanent;
+            let key = machine.add(Policy { significant, ..plain(restart, Shutdown::Infinity) });
+            naive.significant.extend(significant.then_some(key.0));
             naive.children.push((key.0, restart, true));
             naive.log.push(Deed::Start(key.0));
         }
@@ -275,17 +298,18 @@ proptest! {
     #[test]
     fn whatever_happens_nothing_overlaps_and_the_end_is_the_end(
         together in together(),
-        (max, within, max_inits) in (0_u32..6, 1_u64..5_000, 1_usize..4),
+        (max, within, max_inits, auto_shutdown) in (0_u32..6, 1_u64..5_000, 1_usize..4, auto_shutdown()),
         children in proptest::collection::vec((restart(), shutdown(), backoff(), 0_u64..2_000, any::<bool>()), 0..6),
         events in proptest::collection::vec(event(), 0..80),
     ) {
         let mut now = Instant::now();
         let within = Duration::from_millis(within);
-        let mut machine = Machine::new(together, Budget { max, within }, GRACE, max_inits);
+        let mut machine = Machine::new(together, Budget { max, within }, GRACE, max_inits).with_auto_shutdown(auto_shutdown);
         let mut world = World { alone: together == Together::OneForOne, ..World::default() };
         for &(restart, shutdown, backoff, limit, is_supervisor) in &children {
             let start_timeout = (limit > 0).then(|| Duration::from_millis(limit));
-            machine.add(Policy { backoff, start_timeout, is_supervisor, ..plain(restart, shutdown) });
+            let significant = is_supervisor;
+            machine.add(Policy { backoff, start_timeout, is_supervisor, significant, ..plain(restart, shutdown) });
         }
         machine.boot(now);
         world.carry_out(&mut machine, now);

@@ -105,6 +105,10 @@ impl Machine {
             if self.phase == Phase::Booting {
                 self.phase = Phase::Running;
                 self.actions.push(Action::Booted);
+                if self.lost_significant {
+                    self.lose_significant();
+                    return true;
+                }
             }
             return false;
         };

@@ -49,6 +49,10 @@ impl Engine<'_> {
         if self.machine.is_stopping() {
             return reply.send(Err(StartChildError::ShuttingDown));
         }
+        let supervisor = &self.plan.supervisor;
+        if let Err(error) = spec.check_in(&supervisor.id, supervisor.auto_shutdown) {
+            return reply.send(Err(StartChildError::Invalid(error)));
+        }
         if let Some(&key) = self.ids.get(spec.id()) {
             return reply.send(Err(match self.machine.standing(key) {
                 Some(Standing::Down | Standing::Abandoned) => StartChildError::AlreadyPresent(spec.id().clone()),

@@ -44,10 +44,10 @@ pub(super) struct Child {
 
 impl<'a> Engine<'a> {
     pub(super) fn new(plan: &Arc<Planned>, shared: Arc<Shared>, guard: &'a mut Guard) -> Self {
-        let Supervisor { strategy, budget, grace, max_concurrent_inits, .. } = plan.supervisor;
+        let Supervisor { strategy, budget, grace, max_concurrent_inits, auto_shutdown, .. } = plan.supervisor;
         let (sender, notes) = mpsc::unbounded_channel();
         let mut engine = Self {
-            machine: Machine::new(strategy, budget, grace, max_concurrent_inits),
+            machine: Machine::new(strategy, budget, grace, max_concurrent_inits).with_auto_shutdown(auto_shutdown),
             plan: Arc::clone(plan),
             shared,
             guard,

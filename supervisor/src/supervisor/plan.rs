@@ -12,13 +12,14 @@ use super::starter::SupervisorStarter;
 use super::subtree::{Subtree, sealed};
 use crate::child::{Body, ChildId, ChildSpec, Published, Settings, Starter};
 use crate::error::{MAX_PARTITIONS, StartError};
-use crate::rules::{Budget, MAX_CONCURRENT_INITS, Strategy};
+use crate::rules::{AutoShutdown, Budget, MAX_CONCURRENT_INITS, Strategy};
 
 /// A supervisor of children that are listed in advance.
 ///
 /// | option | default |
 /// |---|---|
 /// | [`budget`](Self::budget) | 3 restarts within 5 seconds |
+/// | [`auto_shutdown`](Self::auto_shutdown) | [`AutoShutdown::Never`] |
 /// | [`max_concurrent_inits`](Self::max_concurrent_inits) | 100 |
 /// | [`grace`](Self::grace) | 1 second |
 /// | [`id`](Self::id) | `supervisor` |
@@ -47,6 +48,7 @@ pub struct Supervisor {
     pub(super) budget: Budget,
     pub(super) grace: Duration,
     pub(super) max_concurrent_inits: usize,
+    pub(super) auto_shutdown: AutoShutdown,
     pub(super) children: Arc<Roster>,
     /// How many partitions it was asked to have, if that is what its children are.
     pub(super) partitions: Option<usize>,
@@ -61,6 +63,7 @@ impl Supervisor {
             budget: Budget::default(),
             grace: Duration::from_secs(1),
             max_concurrent_inits: MAX_CONCURRENT_INITS,
+            auto_shutdown: AutoShutdown::default(),
             children: Arc::default(),
             partitions: None,
         }
@@ -76,6 +79,26 @@ impl Supervisor {
     /// 3 within 5 seconds.
     pub fn budget(mut self, restarts: u32, period: Duration) -> Self {
         self.budget = Budget { max: restarts, within: period };
+        self
+    }
+
+    /// Whether it ends when its [significant](ChildSpec::significant) children have. By default never.
+    ///
+    /// ```
+    /// use supervisor::{AutoShutdown, ChildSpec, ExitReason, Restart, Strategy, Supervisor};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let import = Supervisor::new(Strategy::OneForAll)
+    ///     .auto_shutdown(AutoShutdown::AnySignificant)
+    ///     .child(ChildSpec::task("progress", |cx| async move { cx.stopped().await }))
+    ///     .child(ChildSpec::task("rows", |_| async { /* all of them */ }).restart(Restart::Transient).significant())
+    ///     .start()
+    ///     .await?;
+    /// assert_eq!(import.exited().await, ExitReason::Shutdown); // with the last row
+    /// # Ok(()) }
+    /// ```
+    pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
+        self.auto_shutdown = auto_shutdown;
         self
     }
 
@@ -146,7 +169,7 @@ impl Supervisor {
             if !ids.insert(spec.id()) {
                 return Err(StartError::DuplicateId { child: spec.id().clone() });
             }
-            spec.check()?;
+            spec.check_in(&self.id, self.auto_shutdown)?;
         }
         Ok(())
     }

@@ -105,7 +105,6 @@ impl SupervisorRef {
     }
 
     pub(crate) async fn start_spec(&self, spec: Spec) -> Result<(), StartChildError> {
-        spec.check().map_err(StartChildError::Invalid)?;
         self.ask(|reply| Command::Start { spec, reply }).await.ok_or(StartChildError::NotRunning)?
     }
 
