@@ -2,14 +2,17 @@
 //!
 //! `cargo nextest run --release -p registry --test stress --run-ignored all`; `REGISTRY_STRESS_SECONDS` sets another time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use registry::{Change, LookupError, Namespace, Process, ProcessRef, RegisterRefusal, ServiceRegistry, WatchEvent};
+use registry::{
+    Change, LockGuard, LookupError, Member, Membership, Namespace, Overflow, Process, ProcessRef, RecvError,
+    RegisterRefusal, Schedule, ServiceRegistry, Subscription, Verdict, WatchEvent,
+};
 
 /// A value that knows where it is registered, and counts how many of its kind live.
 struct Value {
@@ -50,7 +53,137 @@ impl Dice {
     }
 }
 
-fn work(registry: &ServiceRegistry, live: &Arc<AtomicUsize>, stop: &AtomicBool, seed: u64, operations: &AtomicU64) {
+/// What all of them work on, and what they know of it.
+#[derive(Default)]
+struct World {
+    registry: ServiceRegistry,
+    live: Arc<AtomicUsize>,
+    stop: AtomicBool,
+    operations: AtomicU64,
+    /// Who holds which lock, to be caught by the next one.
+    locked: [AtomicBool; NAMES],
+    /// Messages to [`TOPIC`], and what their numbers begin with.
+    published: AtomicU64,
+    publishers: AtomicU64,
+}
+
+const TOPIC: &str = "news:today";
+
+impl World {
+    /// Under the lock of this name, if it can be had: nobody else is.
+    fn under(&self, _lock: &LockGuard, at: usize) {
+        assert!(!self.locked[at].swap(true, SeqCst), "two hold the lock");
+        thread::yield_now();
+        self.locked[at].store(false, SeqCst);
+    }
+}
+
+/// Groups, topics and locks, from one thread.
+struct Social {
+    memberships: HashMap<usize, Membership>,
+    publisher: u64,
+    messages: u64,
+}
+
+impl Social {
+    fn act(&mut self, world: &World, production: &Namespace, process: &ProcessRef, at: usize, which: usize) {
+        let (group, live) = (format!("group-{at}"), &world.live);
+        match which {
+            0 => drop(production.join(process, group.as_str(), Value::new(at, live)).unwrap()),
+            1 => drop(self.memberships.insert(at, production.join_guard(&group, Value::new(at, live)).unwrap())),
+            2 => drop(self.memberships.remove(&at)),
+            3 => drop(production.leave(process, &group)),
+            4 | 5 => {
+                let mut seen = HashSet::new();
+                let visit = |member: &Member<Value>| {
+                    assert_eq!(member.value().name, at, "a member of another group");
+                    assert!(seen.insert(member.id()), "visited twice");
+                };
+                assert_eq!(production.dispatch(group.as_str(), visit).unwrap().panicked, 0);
+            }
+            6 | 7 => {
+                self.messages += 1;
+                let topics = production.pubsub::<(u64, u64)>();
+                let delivered = topics.try_publish(TOPIC, (self.publisher, self.messages)).unwrap().delivered;
+                assert_eq!(delivered, 2, "both subscribers have room, or make it");
+                world.published.fetch_add(1, SeqCst);
+            }
+            _ => {
+                if let Some(lock) = production.try_lock(&format!("lock-{at}")) {
+                    world.under(&lock, at);
+                }
+            }
+        }
+    }
+}
+
+/// Reads a topic until nothing more comes: messages of one publisher rise by one, less those that it is told to have missed.
+async fn read(mut news: Subscription<(u64, u64)>) -> u64 {
+    let (mut last, mut got, mut missed) = (HashMap::new(), 0, 0);
+    loop {
+        match news.recv().await {
+            Ok((publisher, number)) => {
+                let before = last.insert(publisher, number).unwrap_or(0);
+                assert!(number > before, "{number} after {before}");
+                assert!(missed > 0 || number == before + 1, "{number} after {before}, and none was missed");
+                got += 1;
+            }
+            Err(RecvError::Lagged(more)) => {
+                assert!(more > 0);
+                missed += more;
+            }
+            Err(end) => {
+                assert_eq!(end, RecvError::Closed);
+                return got + missed;
+            }
+        }
+    }
+}
+
+/// Checks each name, on demand and by monitors that come and go, and reads the reports beside it.
+async fn examine(world: &World) {
+    let production = world.registry.namespace("production").unwrap();
+    let mut dice = Dice(5);
+    let mut monitors = HashMap::new();
+    let schedule = Schedule::new(Duration::from_millis(1)).thresholds(1, 1);
+    while !world.stop.load(SeqCst) {
+        let at = dice.roll(NAMES);
+        let name = format!("name-{at}");
+        let check = move |value: Value| {
+            let verdict = if value.name == at { Ok(()) } else { Err("a value of another name") };
+            async move { verdict }
+        };
+        let verdict = production.health_check::<Value>(name.as_str()).check(check).await;
+        assert!(verdict.is_healthy() || verdict.is_absent(), "{verdict:?}");
+        if monitors.remove(&at).is_none() {
+            let monitor = production.monitor::<Value>(name.as_str()).check(check);
+            monitors.insert(at, monitor.every(schedule).unwrap());
+        }
+        let report = world.registry.processes().health();
+        assert!(report.probes().len() <= NAMES);
+        let mut wrong = report.probes().iter().filter(|probe| matches!(probe.last, Some(Verdict::Failed { .. })));
+        assert!(wrong.next().is_none(), "a value of another name");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Takes locks and waits in line for them.
+async fn queue_for_locks(world: &World, seed: u64) {
+    let production = world.registry.namespace("production").unwrap();
+    let mut dice = Dice(seed);
+    while !world.stop.load(SeqCst) {
+        let at = dice.roll(4);
+        if let Ok(lock) = production.lock(&format!("lock-{at}"), Duration::from_millis(2)).await {
+            world.under(&lock, at);
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn work(world: &World, seed: u64) {
+    let World { registry, live, stop, operations, .. } = world;
+    let mut social =
+        Social { memberships: HashMap::new(), publisher: world.publishers.fetch_add(1, SeqCst), messages: 0 };
     let mut dice = Dice(seed * 0x9e37_79b9 + 1);
     let names: Vec<String> = (0..NAMES).map(|n| format!("name-{n}")).collect();
     let production = registry.namespace("production").unwrap();
@@ -63,7 +196,7 @@ fn work(registry: &ServiceRegistry, live: &Arc<AtomicUsize>, stop: &AtomicBool, 
         let at = dice.roll(NAMES);
         let name = names[at].as_str();
         let process: ProcessRef = processes[dice.roll(4)].reference();
-        match dice.roll(20) {
+        match dice.roll(28) {
             0 | 1 => {
                 if let Ok(guard) = production.register(name, Value::new(at, live)) {
                     assert!(production.whereis(name).is_some(), "it is ours");
@@ -82,6 +215,7 @@ fn work(registry: &ServiceRegistry, live: &Arc<AtomicUsize>, stop: &AtomicBool, 
                 let reference = ended.reference();
                 drop(ended);
                 assert!(registry.processes().keys(&reference).is_empty());
+                assert!(registry.processes().memberships(&reference).is_empty());
             }
             7 => drop(production.ensure_for(&process, name, Value::new(at, live))),
             8 => drop(production.transfer(name, &process, &processes[dice.roll(4)].reference())),
@@ -112,6 +246,7 @@ fn work(registry: &ServiceRegistry, live: &Arc<AtomicUsize>, stop: &AtomicBool, 
                 }
             }
             15 => drop(production.update(&process, name, Value::clone)),
+            16..=23 => social.act(world, &production, &process, at, dice.roll(9)),
             _ => match production.with(name, |value: &Value| value.name) {
                 Ok(found) => assert_eq!(found, at, "a value of another name"),
                 Err(LookupError::TypeMismatch { .. }) => panic!("there is one type"),
@@ -167,31 +302,67 @@ async fn wait(registry: &ServiceRegistry, stop: &AtomicBool) {
     }
 }
 
+/// Lets all threads end, also when one of them has found something.
+struct Ending<'a>(&'a World, &'a Namespace);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.stop.store(true, SeqCst);
+        self.1.close();
+    }
+}
+
 fn stress(time: Duration) {
-    let registry = ServiceRegistry::new();
-    let live = Arc::new(AtomicUsize::new(0));
-    let (stop, operations) = (AtomicBool::new(false), AtomicU64::new(0));
+    let world = World::default();
     let threads = thread::available_parallelism().map_or(2, usize::from).max(2);
+    let news = world.registry.namespace("production").unwrap();
+    let [all, few] = [("news:*", 1 << 16), (TOPIC, 4)].map(|(pattern, capacity)| {
+        news.pubsub::<(u64, u64)>().subscribe(pattern, capacity, Overflow::DropOldest).unwrap()
+    });
     thread::scope(|scope| {
-        for seed in 1..=threads as u64 {
-            let (registry, live, stop, operations) = (&registry, &live, &stop, &operations);
-            scope.spawn(move || work(registry, live, stop, seed, operations));
-        }
-        scope.spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { tokio::join!(watch(&registry, &stop), wait(&registry, &stop)) });
+        let ending = Ending(&world, &news);
+        let workers: Vec<_> = (1..=threads as u64)
+            .map(|seed| {
+                scope.spawn({
+                    let world = &world;
+                    move || work(world, seed)
+                })
+            })
+            .collect();
+        let readers = scope.spawn(|| runtime().block_on(async { tokio::join!(read(all), read(few)) }));
+        let others = scope.spawn(|| {
+            runtime().block_on(async {
+                tokio::join!(
+                    watch(&world.registry, &world.stop),
+                    wait(&world.registry, &world.stop),
+                    examine(&world),
+                    queue_for_locks(&world, 3),
+                    queue_for_locks(&world, 4),
+                )
+            });
         });
         let end = Instant::now() + time;
-        while Instant::now() < end {
-            let stats = registry.stats();
-            assert!(stats.total_services <= 10_000 && stats.waiters <= 1, "{stats:?}");
-            assert!(registry.processes().list().len() <= 10_000);
+        while Instant::now() < end && !others.is_finished() && !readers.is_finished() {
+            let stats = world.registry.stats();
+            assert!(stats.total_services <= 10_000 && stats.waiters <= 3, "{stats:?}");
+            assert!(world.registry.processes().list().len() <= 10_000);
             thread::yield_now();
         }
-        stop.store(true, SeqCst);
+        world.stop.store(true, SeqCst);
+        workers.into_iter().for_each(|worker| worker.join().unwrap());
+        others.join().unwrap();
+        assert!(news.groups().is_empty(), "all members are gone");
+        drop(ending);
+        let published = world.published.load(SeqCst);
+        assert_eq!(readers.join().unwrap(), (published, published), "each message was read, or told as missed");
+        assert!(published > 100, "{published}");
     });
+    drop(news);
+    let World { registry, live, operations, .. } = world;
     let stats = registry.stats();
-    assert_eq!((stats.total_services, stats.test_namespaces, stats.waiters, stats.slots), (0, 0, 0, 0), "{stats:?}");
+    assert_eq!((stats.total_services, stats.test_namespaces, stats.memberships), (0, 0, 0), "{stats:?}");
+    assert_eq!((stats.waiters, stats.watchers, stats.slots), (0, 0, 0), "{stats:?}");
+    assert!(registry.processes().health().probes().is_empty(), "every monitor is gone");
     assert!(registry.processes().list().is_empty());
     drop(registry);
     // Values that were being read when they were removed went with their threads, or go with these removals.
@@ -201,6 +372,10 @@ fn stress(time: Duration) {
     }
     assert_eq!(live.load(SeqCst), 0, "every value was dropped");
     assert!(operations.load(SeqCst) > 1_000);
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 #[test]

@@ -76,9 +76,11 @@ fn s4_2_updates_from_many_threads_are_all_counted() {
         let process = Process::new();
         let drops = Drops::default();
         production.register_for(&process.reference(), "count", (0_u32, Arc::new(drops.tracked()))).unwrap();
+        let start = std::sync::Barrier::new(4);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
+                    start.wait();
                     for _ in 0..2_000 {
                         let add = |(n, tracked): &(u32, Arc<support::Tracked>)| (n + 1, Arc::clone(tracked));
                         production.update(&process.reference(), "count", add).unwrap();
@@ -93,6 +95,30 @@ fn s4_2_updates_from_many_threads_are_all_counted() {
         // What concurrent updates had to leave to later goes with the next removals of this thread.
         drop(production.register("other", drops.tracked()).unwrap());
         assert!(drops.count() >= 1);
+    }
+}
+
+#[test]
+fn s4_2_an_update_that_another_one_overtakes_runs_its_closure_again() {
+    for production in namespaces() {
+        let process = Process::new();
+        let me = process.reference();
+        production.register_for(&me, KEY, 0).unwrap();
+        let seen = std::cell::RefCell::new(Vec::new());
+        let slow = |n: &u32| {
+            seen.borrow_mut().push(*n);
+            if *n < 3 {
+                // Between the look and the change, in a thread that really is another one.
+                std::thread::scope(|scope| {
+                    let overtaking = scope.spawn(|| production.update(&me, KEY, |n| n + 1).unwrap());
+                    assert_eq!(overtaking.join().unwrap(), (n + 1, *n));
+                });
+            }
+            n + 10
+        };
+        assert_eq!(production.update(&me, KEY, slow).unwrap(), (13, 3));
+        assert_eq!(*seen.borrow(), [0, 1, 2, 3]);
+        assert_eq!(production.lookup(KEY).unwrap(), 13);
     }
 }
 

@@ -2,11 +2,12 @@
 
 mod support;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Barrier;
 use std::thread;
 
 use registry::{
-    Change, ExitReason, Namespace, Process, ProcessId, RegistrationId, Service, UnregisterReason, Watch, WatchEvent,
+    Change, ExitReason, Namespace, Process, Registration, RegistrationId, Service, UnregisterReason, Watch, WatchEvent,
 };
 use support::{namespaces, registries};
 
@@ -28,9 +29,7 @@ async fn change(watch: &mut Watch) -> Change {
 
 /// The next event is not there yet.
 fn assert_quiet(watch: &mut Watch) {
-    let mut next = Box::pin(watch.next());
-    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    assert!(next.as_mut().poll(&mut cx).is_pending());
+    assert!(ready(watch).is_none());
 }
 
 #[tokio::test]
@@ -111,82 +110,126 @@ async fn s5_5_one_unregistered_per_entry_with_the_reason() {
     }
 }
 
-/// What a watcher knows, checked against the rules at each event.
-#[derive(Default)]
-struct Replay(HashMap<String, (RegistrationId, ProcessId)>);
+/// A change, as far as its place in the sequence goes: the key, the registration, and whether it begins or ends it.
+type Step = (String, RegistrationId, bool);
 
-impl Replay {
-    fn apply(&mut self, event: &WatchEvent) {
-        match event {
-            WatchEvent::Snapshot(services) => {
-                self.0 = services.iter().map(|s| (s.name.clone(), (s.registration, s.holder))).collect();
-            }
-            WatchEvent::Changed(change) => match &**change {
-                Change::Registered(s) => {
-                    let before = self.0.insert(s.name.clone(), (s.registration, s.holder));
-                    assert_eq!(before, None, "registered twice: {s}");
-                }
-                Change::Transferred { service: s, from } => {
-                    let before = self.0.insert(s.name.clone(), (s.registration, s.holder));
-                    assert_eq!(before.map(|(_, holder)| holder), Some(*from));
-                }
-                Change::Unregistered { service: s, .. } => {
-                    let before = self.0.remove(&s.name);
-                    assert_eq!(before, Some((s.registration, s.holder)), "out of order: {s}");
-                }
-                Change::Updated(s) | Change::Draining(s) => assert!(self.0.contains_key(&s.name)),
-                other => panic!("{other:?}"),
-            },
-            other => panic!("{other:?}"),
-        }
-    }
+/// A watcher that is never behind by more than is kept, and all that it was told.
+struct Follower {
+    watch: Watch,
+    snapshot: BTreeMap<String, RegistrationId>,
+    steps: Vec<Step>,
 }
 
-fn churn(production: &Namespace, thread: u64, rounds: u64) {
-    let mut seed = thread + 1;
-    let mut guards = HashMap::new();
-    for _ in 0..rounds {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let name = format!("name-{}", (seed >> 33) % 16);
-        if guards.remove(&name).is_none() {
-            guards.extend(production.register(&name, 1_u32).ok().map(|guard| (name, guard)));
-        }
-    }
-    // What is left is dropped here: the namespace ends empty.
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s5_5_no_gap_duplicate_or_reordering_while_threads_register() {
-    for registry in registries() {
-        let production = registry.namespace("production").unwrap();
-        let writers: Vec<_> = (0..2)
-            .map(|thread| {
-                let production = production.clone();
-                thread::spawn(move || churn(&production, thread, 30_000))
-            })
-            .collect();
-        let mut watches = 0;
-        let mut lagged = 0;
-        while writers.iter().any(|writer| !writer.is_finished()) {
-            let mut watch = production.watch();
-            let mut replay = Replay::default();
-            watches += 1;
-            for _ in 0..400 {
-                let next = tokio::time::timeout(std::time::Duration::from_millis(20), watch.next()).await;
-                match next {
-                    Ok(Some(WatchEvent::Lagged { missed })) => {
-                        assert!(missed > 0);
-                        lagged += 1;
-                    }
-                    Ok(Some(event)) => replay.apply(&event),
-                    Ok(None) | Err(_) => break,
-                }
-            }
-        }
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
-        assert!(watches > 0, "{lagged} lags");
+impl Follower {
+    /// Watches a namespace from here on.
+    fn of(production: &Namespace) -> Self {
         let mut watch = production.watch();
-        assert!(snapshot(&mut watch).await.is_empty(), "everything was given back");
+        let Some(Some(WatchEvent::Snapshot(services))) = ready(&mut watch) else { panic!("a snapshot comes first") };
+        let snapshot = services.into_iter().map(|service| (service.name, service.registration)).collect();
+        Self { watch, snapshot, steps: Vec::new() }
+    }
+
+    /// Hears all that has happened.
+    fn catch_up(&mut self) {
+        while let Some(Some(event)) = ready(&mut self.watch) {
+            let WatchEvent::Changed(change) = event else { panic!("never too far behind: {event:?}") };
+            let begins = match &*change {
+                Change::Registered(_) => true,
+                Change::Unregistered { .. } => false,
+                other => panic!("{other:?}"),
+            };
+            self.steps.push((change.service().name.clone(), change.service().registration, begins));
+        }
+    }
+
+    /// Snapshot and changes make one true story: each key begins and ends in turn, under the ids that `truth` has for it,
+    /// from the one in the snapshot, or a later one, to the last.
+    fn check(&self, truth: &BTreeMap<String, Vec<RegistrationId>>) {
+        let mut held = self.snapshot.clone();
+        let mut told: BTreeMap<&str, Vec<RegistrationId>> =
+            self.snapshot.iter().map(|(name, id)| (name.as_str(), vec![*id])).collect();
+        for (name, id, begins) in &self.steps {
+            if *begins {
+                assert_eq!(held.insert(name.clone(), *id), None, "{name} is held twice");
+                told.entry(name).or_default().push(*id);
+            } else {
+                assert_eq!(held.remove(name), Some(*id), "{name} ends once, and after it began");
+            }
+        }
+        assert_eq!(held, BTreeMap::new(), "every end was told");
+        for (name, told) in told {
+            assert!(truth[name].ends_with(&told), "{name}: a gap, a duplicate or another order");
+        }
+    }
+}
+
+/// The next event, if it is there.
+fn ready(watch: &mut Watch) -> Option<Option<WatchEvent>> {
+    let mut next = std::pin::pin!(watch.next());
+    match next.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+        std::task::Poll::Ready(event) => Some(event),
+        std::task::Poll::Pending => None,
+    }
+}
+
+/// Takes and frees names, and notes what it took.
+struct Writer {
+    seed: u64,
+    guards: HashMap<String, Registration>,
+    took: Vec<(String, RegistrationId)>,
+}
+
+impl Writer {
+    fn churn(&mut self, production: &Namespace, changes: usize) {
+        for _ in 0..changes {
+            self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let name = format!("name-{}", (self.seed >> 33) % 16);
+            if self.guards.remove(&name).is_none()
+                && let Ok(guard) = production.register(&name, 1_u32)
+            {
+                self.took.push((name.clone(), guard.id()));
+                self.guards.insert(name, guard);
+            }
+        }
+    }
+}
+
+#[test]
+fn s5_5_no_gap_duplicate_or_reordering_while_threads_register() {
+    for production in namespaces() {
+        let mut followers = vec![Follower::of(&production)];
+        let mut writers: Vec<_> =
+            (1..=2).map(|seed| Writer { seed, guards: HashMap::new(), took: Vec::new() }).collect();
+        for _ in 0..40 {
+            // Together fewer changes than are kept; watchers come while they are made.
+            let start = &Barrier::new(writers.len() + 1);
+            thread::scope(|scope| {
+                for writer in &mut writers {
+                    let production = &production;
+                    scope.spawn(move || {
+                        start.wait();
+                        writer.churn(production, 400);
+                    });
+                }
+                start.wait();
+                followers.extend((0..2).map(|_| Follower::of(&production)));
+            });
+            followers.iter_mut().for_each(Follower::catch_up);
+        }
+        let mut truth = BTreeMap::<String, Vec<RegistrationId>>::new();
+        for writer in writers {
+            writer.took.into_iter().for_each(|(name, id)| truth.entry(name).or_default().push(id));
+        }
+        // Ids of one name rise.
+        truth.values_mut().for_each(|ids| ids.sort_unstable());
+        followers.iter_mut().for_each(Follower::catch_up);
+        for follower in &followers {
+            follower.check(&truth);
+            assert!(followers[0].steps.ends_with(&follower.steps), "all are told in one order");
+        }
+        let told = followers[0].steps.iter().filter(|(.., begins)| *begins).count();
+        assert_eq!(told, truth.values().map(Vec::len).sum::<usize>(), "who watched from the beginning was told of all");
+        assert!(told > 1_000, "{told}");
     }
 }
 
