@@ -72,3 +72,13 @@ pub use supervisor::{ChildCount, ChildInfo, ChildState, Subtree, Supervisor, Sup
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The examples of the pages for users.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/migration-supervisors.md")]
+struct Migration;
+
+/// The examples of the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/design-your-tree.md")]
+struct Guide;
