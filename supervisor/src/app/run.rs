@@ -5,10 +5,13 @@ use std::process::{ExitCode, exit};
 use std::time::Duration;
 
 use registry::ExitReason;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::notify::{Notifier, watchdog_period};
 use crate::supervisor::{SupervisorRef, Tree};
+
+/// How long those that were aborted at the deadline are waited for.
+const LAST: Duration = Duration::from_secs(5);
 
 /// Runs a tree until it ends, or the process is asked to end: [`Run`] with its defaults.
 ///
@@ -80,7 +83,8 @@ impl Run {
         Self { tree, deadline: Duration::from_secs(30) }
     }
 
-    /// How long the ordered stop may take as a whole. By default 30 seconds.
+    /// How long the ordered stop may take as a whole. By default 30 seconds. What is still there then is aborted, also in
+    /// nested supervisors ([`stop_within`](SupervisorRef::stop_within)), and the program ends within 5 seconds more.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -127,7 +131,7 @@ impl Run {
         tracing::info!(signal = ?first, "stopping");
         tell("STOPPING=1");
         tokio::select! {
-            stopped = timeout(self.deadline, stop(&root)) => match stopped {
+            stopped = timeout(self.deadline.saturating_add(LAST), stop(&root, self.deadline)) => match stopped {
                 Ok(true) => End::Stopped,
                 Ok(false) | Err(_) => End::TimedOut,
             },
@@ -160,11 +164,12 @@ impl End {
     }
 }
 
-/// Stops the tree in order. `false` when a child was left behind.
-async fn stop(root: &SupervisorRef) -> bool {
-    root.stop().await;
+/// Stops the tree in order. `false` when that was not done in time, or a child was left behind.
+async fn stop(root: &SupervisorRef, deadline: Duration) -> bool {
+    let begun = Instant::now();
+    root.stop_within(deadline).await;
     root.exited().await;
-    !root.has_abandoned()
+    begun.elapsed() < deadline && !root.has_abandoned()
 }
 
 /// Tells the service manager that the root supervisor answers, as often as it wants to hear it.

@@ -16,6 +16,7 @@ use std::task::Waker;
 use parking_lot::Mutex;
 use registry::{ExitReason, Process, ProcessRef};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::id::ChildId;
@@ -34,6 +35,9 @@ pub(crate) trait Seat: Any + Send + Sync {
     fn mailbox(&self) -> Option<MailboxStats> {
         None
     }
+    /// The stop of its incarnation has to be over by then. Supervisors see to that themselves, whatever is below them; all
+    /// other children are aborted.
+    fn limit(&self, _until: Instant) {}
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

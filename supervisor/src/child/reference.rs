@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use registry::{ExitReason, ProcessRef};
+use tokio::time::Instant;
 
 use super::core::{Core, Phase, Seat};
 use super::id::ChildId;
@@ -24,6 +25,19 @@ impl ChildRef {
 
     pub(crate) fn seat(&self) -> &dyn Seat {
         &*self.0
+    }
+
+    /// Asks it to stop, by then if a time is given; waits, and says why it ended.
+    pub(crate) async fn stop(&self, until: Option<Instant>) -> ExitReason {
+        let incarnation = self.incarnation();
+        if !self.core().has_ended(incarnation) {
+            if let Some(until) = until {
+                self.0.limit(until);
+            }
+            self.core().ask(false);
+            self.ended(incarnation).await;
+        }
+        self.last_exit().unwrap_or(ExitReason::Shutdown)
     }
 
     pub(crate) fn downcast<T: Seat>(&self) -> Option<Arc<T>> {

@@ -28,6 +28,8 @@ pub(super) struct Engine {
     gate: Gate<At>,
     deadlines: BinaryHeap<Reverse<(Instant, u32, u32)>>,
     ending: Option<ExitReason>,
+    /// It has been asked to stop, by then.
+    order: Option<Option<Instant>>,
     /// Up to where children have been asked to stop.
     asked: u32,
 }
@@ -44,7 +46,7 @@ impl Engine {
         }
         let window = Window::new(shared.limits.budget);
         let gate = Gate::new(shared.limits.max_concurrent_inits);
-        Self { shared, notes, window, gate, deadlines: BinaryHeap::new(), ending: None, asked: 0 }
+        Self { shared, notes, window, gate, deadlines: BinaryHeap::new(), ending: None, order: None, asked: 0 }
     }
 
     pub(super) async fn run(mut self) -> ExitReason {
@@ -60,7 +62,10 @@ impl Engine {
             tokio::select! {
                 Some(note) = self.notes.recv() => self.hear(note),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => self.tick(),
-                () = asked(&self.shared), if !stopping => self.stop(ExitReason::Shutdown),
+                limit = asked(&self.shared, self.order) => {
+                    self.order = Some(limit);
+                    self.stop_by(limit);
+                }
                 () = std::future::ready(()), if unasked => self.ask_batch(),
             }
         }
@@ -209,6 +214,35 @@ impl Engine {
         discard(entry);
     }
 
+    /// Stops, unless it is already at it; by then, if there is a limit.
+    fn stop_by(&mut self, limit: Option<Instant>) {
+        if let Some(limit) = limit {
+            self.bring_forward(limit);
+        }
+        if self.ending.is_none() {
+            self.stop(ExitReason::Shutdown);
+        }
+    }
+
+    /// Those that are being stopped have to be gone by then.
+    fn bring_forward(&mut self, limit: Instant) {
+        let places = self.shared.state().places();
+        for index in 0..places {
+            let mut state = self.shared.state();
+            let Some((at, entry)) = state.at_mut(index) else { continue };
+            let Some(stage) = entry.stage else { continue };
+            if entry.spec.starter.kind().is_supervisor() {
+                let starter = Arc::clone(&entry.spec.starter);
+                drop(state);
+                starter.seat().limit(limit);
+                starter.core().ask(false);
+            } else if let Some(stage) = stage.bring_forward(limit) {
+                entry.stage = Some(stage);
+                self.deadlines.push(Reverse((limit, at.index, at.generation)));
+            }
+        }
+    }
+
     fn stop(&mut self, ending: ExitReason) {
         self.shared.state().door = Door::Stopping;
         self.ending = Some(ending);
@@ -228,6 +262,7 @@ impl Engine {
 
     fn take_down(&mut self, at: At) {
         let now = Instant::now();
+        let limit = self.shared.limit.until();
         let grace = self.shared.limits.grace;
         let (starter, abort, stage, step) = {
             let mut state = self.shared.state();
@@ -241,13 +276,19 @@ impl Engine {
                 drop(state);
                 return self.remove(at);
             }
-            let (stage, step) = Stage::begin(entry.spec.shutdown, grace, now);
+            let limit_here = limit.filter(|_| !entry.spec.starter.kind().is_supervisor());
+            let (stage, step) = Stage::begin(entry.spec.shutdown, limit_here, grace, now);
             entry.stage = Some(stage);
             (Arc::clone(&entry.spec.starter), entry.abort.clone(), stage, step)
         };
         self.deadlines.extend(stage.deadline().map(|until| Reverse((until, at.index, at.generation))));
         match (step, abort) {
-            (Step::Ask, _) | (_, None) => starter.core().ask(false),
+            (Step::Ask, _) | (_, None) => {
+                if let Some(limit) = limit {
+                    starter.seat().limit(limit);
+                }
+                starter.core().ask(false);
+            }
             (Step::Abort | Step::Abandon, Some(abort)) => {
                 starter.core().expect_return(false);
                 starter.core().intend(Intent::Kill);
@@ -275,7 +316,7 @@ impl Engine {
             let Some(entry) = state.get(at).filter(|entry| entry.stage.is_none()) else { return };
             let kind = entry.spec.starter.kind();
             let shutdown = if kind.is_supervisor() { entry.spec.shutdown } else { Shutdown::BrutalKill };
-            let (stage, step) = Stage::begin(shutdown, grace, now);
+            let (stage, step) = Stage::begin(shutdown, None, grace, now);
             entry.stage = Some(stage);
             // The first init has a caller, who is told instead.
             entry.overdue = entry.restarting;
@@ -288,7 +329,12 @@ impl Engine {
         core.intend(Intent::Overdue);
         match (step, abort) {
             (Step::Abort | Step::Abandon, Some(abort)) => abort.abort(),
-            _ => core.ask(returns),
+            _ => {
+                if let Some(limit) = self.shared.limit.until() {
+                    starter.seat().limit(limit);
+                }
+                core.ask(returns);
+            }
         }
     }
 
@@ -367,11 +413,12 @@ pub(super) fn discard<T>(value: T) {
     }
 }
 
-/// Waits until the supervisor is asked to stop.
-async fn asked(shared: &Shared) {
+/// Waits until the supervisor is asked to stop, or to be done with that earlier, and says until when.
+async fn asked(shared: &Shared, before: Option<Option<Instant>>) -> Option<Instant> {
     poll_fn(|task| {
         shared.core.wake_when_asked(task.waker());
-        if shared.core.is_asked() { Poll::Ready(()) } else { Poll::Pending }
+        let asked = shared.core.is_asked().then(|| shared.limit.until());
+        asked.filter(|_| asked != before).map_or(Poll::Pending, Poll::Ready)
     })
-    .await;
+    .await
 }

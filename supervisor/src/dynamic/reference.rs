@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use registry::{ExitReason, Namespace, ServiceKey};
+use tokio::time::Instant;
 
 use super::start::{start_child, start_or_get, tell};
 use super::state::{Door, Entry, Shared};
@@ -153,7 +155,21 @@ impl DynamicSupervisorRef {
     ///
     /// Dropped while it waits, the stop goes on.
     pub async fn stop(&self) -> ExitReason {
-        self.child().stop().await
+        self.child().stop(None).await
+    }
+
+    /// As [`stop`](Self::stop), and whatever is still there after `time` is aborted: no child has longer, whatever its shutdown
+    /// time, and nested supervisors have what is left of it. The children that this ends are
+    /// [`Timeout`](ExitReason::Timeout)s; all others stop at the same time anyway.
+    ///
+    /// What cannot be killed is given up after the [grace](crate::DynamicSupervisor::grace), on top of `time`. Called while a stop
+    /// is under way, it brings its end forward.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits, the stop goes on.
+    pub async fn stop_within(&self, time: Duration) -> ExitReason {
+        self.child().stop(Instant::now().checked_add(time)).await
     }
 
     /// Waits until it has ended for good, with all of its children, and says why. Its names and theirs are free by then.

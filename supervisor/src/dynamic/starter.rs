@@ -40,6 +40,7 @@ impl Starter for DynamicStarter {
         if let Some(name) = &self.name {
             name.reserve()?;
         }
+        self.shared.limit.clear();
         self.shared.core.begin();
         let guard = Guard::new(self.seat(), birth);
         let task = tokio::spawn(run(Arc::clone(&self.shared), self.name.clone(), guard));

@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::flight::Flights;
-use crate::child::{ChildRef, Core, Meltdown, Note, Seat, Settings, Spec};
+use crate::child::{ChildRef, Core, Limit, Meltdown, Note, Seat, Settings, Spec};
 use crate::error::StartChildError;
 use crate::rules::{Budget, Retries, Stage};
 
@@ -25,6 +25,8 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     /// A child could not be killed.
     pub(super) abandoned: AtomicBool,
+    /// When its stop has to be over.
+    pub(super) limit: Limit,
     state: Mutex<State>,
 }
 
@@ -95,7 +97,13 @@ pub(super) struct At {
 impl Shared {
     pub(super) fn new(settings: &Settings, limits: Limits) -> Arc<Self> {
         let core = Core::new(settings.id.clone(), settings.restart);
-        Arc::new(Self { core, limits, abandoned: AtomicBool::new(false), state: Mutex::default() })
+        Arc::new(Self {
+            core,
+            limits,
+            abandoned: AtomicBool::new(false),
+            limit: Limit::default(),
+            state: Mutex::default(),
+        })
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -106,6 +114,10 @@ impl Shared {
 impl Seat for Shared {
     fn core(&self) -> &Core {
         &self.core
+    }
+
+    fn limit(&self, until: Instant) {
+        self.limit.bring_forward(until);
     }
 }
 
@@ -159,6 +171,11 @@ impl State {
     pub(super) fn at(&self, index: u32) -> Option<(At, &Entry)> {
         let place = self.places.get(index as usize)?;
         Some((At { index, generation: place.generation }, place.entry.as_ref()?))
+    }
+
+    pub(super) fn at_mut(&mut self, index: u32) -> Option<(At, &mut Entry)> {
+        let place = self.places.get_mut(index as usize)?;
+        Some((At { index, generation: place.generation }, place.entry.as_mut()?))
     }
 
     /// Where this child is, if it is one.

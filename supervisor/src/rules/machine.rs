@@ -188,6 +188,8 @@ pub(crate) struct Machine {
     pub(super) sweep: Option<Sweep>,
     /// Restarts that are not part of a sweep, by child and generation.
     pub(super) gate: Gate<(Key, u32)>,
+    /// When the stop has to be over.
+    pub(super) limit: Option<Instant>,
     pub(super) deadlines: BinaryHeap<Reverse<(Instant, Key, u32)>>,
     pub(super) actions: Vec<Action>,
 }
@@ -205,6 +207,7 @@ impl Machine {
             next: Key::FIRST.0,
             sweep: None,
             gate: Gate::new(max_inits),
+            limit: None,
             deadlines: BinaryHeap::new(),
             actions: Vec::new(),
         }
@@ -347,8 +350,11 @@ impl Machine {
         self.advance(now);
     }
 
-    /// Stops all children and ends, unless it is already at it.
-    pub(crate) fn stop(&mut self, reason: ExitReason, now: Instant) {
+    /// Stops all children and ends, unless it is already at it; by then, if there is a limit.
+    pub(crate) fn stop(&mut self, reason: ExitReason, limit: Option<Instant>, now: Instant) {
+        if let Some(limit) = limit {
+            self.bring_forward(limit);
+        }
         if !self.is_stopping() {
             self.finish(Ending::Asked(reason));
             self.advance(now);
@@ -450,7 +456,8 @@ impl Machine {
     pub(super) fn take_down(&mut self, key: Key, returns: bool, now: Instant) {
         let grace = self.grace;
         let Some(entry) = self.children.get_mut(&key) else { return };
-        let (stage, step) = Stage::begin(entry.policy.shutdown, grace, now);
+        let limit = self.limit.filter(|_| !entry.policy.is_supervisor);
+        let (stage, step) = Stage::begin(entry.policy.shutdown, limit, grace, now);
         entry.state = State::Stopping(stage);
         let generation = entry.generation;
         self.deadlines.extend(stage.deadline().map(|at| Reverse((at, key, generation))));

@@ -5,6 +5,7 @@ mod auto_shutdown;
 mod backoff;
 mod budget;
 mod gate;
+mod limit;
 mod machine;
 #[cfg(test)]
 mod model;

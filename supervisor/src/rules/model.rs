@@ -175,7 +175,7 @@ proptest! {
             naive.end(id, clean);
             prop_assert_eq!(&log, &naive.log);
         }
-        machine.stop(ExitReason::Shutdown, now);
+        machine.stop(ExitReason::Shutdown, None, now);
         obey(&mut machine, &mut generations, &mut log, now);
         naive.stop(0, naive.children.len());
         prop_assert_eq!(&log, &naive.log);
@@ -198,6 +198,7 @@ enum Event {
     Restart(u8),
     Delete(u8),
     Stop,
+    StopWithin(u16),
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -213,6 +214,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<u8>().prop_map(Event::Restart),
         1 => any::<u8>().prop_map(Event::Delete),
         1 => Just(Event::Stop),
+        1 => (0_u16..3_000).prop_map(Event::StopWithin),
     ]
 }
 
@@ -221,6 +223,7 @@ fn event() -> impl Strategy<Value = Event> {
 struct World {
     /// Living incarnations, and whether their init was acknowledged.
     alive: BTreeMap<Key, (u32, bool)>,
+    aborted: BTreeSet<Key>,
     abandoned: BTreeSet<Key>,
     /// When those that wait may be started.
     due: BTreeMap<Key, Instant>,
@@ -250,9 +253,12 @@ impl World {
                     assert!(self.alive.insert(key, (generation, false)).is_none(), "{key:?} overlaps with itself");
                     self.begun.insert(key, now);
                     self.late.remove(&key);
+                    self.aborted.remove(&key);
                 }
-                Action::Ask { key, .. } | Action::Abort { key, .. } => {
-                    assert!(self.alive.contains_key(&key), "{key:?} is stopped and is not there");
+                Action::Ask { key, .. } => assert!(self.alive.contains_key(&key), "{key:?} is asked and is not there"),
+                Action::Abort { key, .. } => {
+                    assert!(self.alive.contains_key(&key), "{key:?} is aborted and is not there");
+                    self.aborted.insert(key);
                 }
                 Action::Overdue { key, .. } => {
                     let (_, up) = self.alive[&key];
@@ -305,6 +311,7 @@ proptest! {
         let mut now = Instant::now();
         let within = Duration::from_millis(within);
         let mut machine = Machine::new(together, Budget { max, within }, GRACE, max_inits).with_auto_shutdown(auto_shutdown);
+        let mut limit = None::<Instant>;
         let mut world = World { alone: together == Together::OneForOne, ..World::default() };
         for &(restart, shutdown, backoff, limit, is_supervisor) in &children {
             let start_timeout = (limit > 0).then(|| Duration::from_millis(limit));
@@ -315,6 +322,7 @@ proptest! {
         world.carry_out(&mut machine, now);
         for event in events {
             let key = |at: u8| Key(u64::from(at) % 8);
+            let ticked = matches!(event, Event::Pass(_));
             match event {
                 Event::Up(at) => if let Some((key, generation, false)) = world.pick(at) {
                     world.alive.insert(key, (generation, true));
@@ -332,6 +340,15 @@ proptest! {
                 Event::Pass(millis) => {
                     now += Duration::from_millis(millis.into());
                     machine.tick(now);
+                    while machine.deadline().is_some_and(|at| at <= now) {
+                        world.carry_out(&mut machine, now);
+                        machine.tick(now);
+                    }
+                }
+                Event::StopWithin(millis) => {
+                    let until = now + Duration::from_millis(millis.into());
+                    limit = Some(limit.map_or(until, |limit| until.min(limit)));
+                    machine.stop(ExitReason::Shutdown, Some(until), now);
                 }
                 _ if machine.is_stopping() => {}
                 Event::Add(restart) => {
@@ -348,11 +365,14 @@ proptest! {
                 Event::Delete(at) => if machine.standing(key(at)) == Some(Standing::Down) {
                     machine.delete(key(at));
                 },
-                Event::Stop => machine.stop(ExitReason::Shutdown, now),
+                Event::Stop => machine.stop(ExitReason::Shutdown, None, now),
             }
             world.carry_out(&mut machine, now);
             for (&key, &(_, up)) in &world.alive {
                 let standing = machine.standing(key).expect("what is alive is known");
+                let waits = children.get(key.0 as usize).is_some_and(|child| child.4);
+                let late = ticked && !waits && standing == Standing::Stopping && limit.is_some_and(|limit| limit <= now);
+                prop_assert!(!late || world.aborted.contains(&key), "{key:?} has more time than there is");
                 prop_assert!(up || standing != Standing::Running, "{key:?} is not up");
                 let limit = children.get(key.0 as usize).map_or(0, |child| child.3);
                 let late = limit > 0 && now >= world.begun[&key] + Duration::from_millis(limit);
@@ -366,7 +386,7 @@ proptest! {
         }
 
         // And then it is stopped, and everything ends that is asked to, some of it not before it is given up.
-        machine.stop(ExitReason::Shutdown, now);
+        machine.stop(ExitReason::Shutdown, None, now);
         world.carry_out(&mut machine, now);
         for round in 0..2_000_u32 {
             if world.finished.is_some() {

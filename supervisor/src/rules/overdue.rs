@@ -31,8 +31,8 @@ impl Machine {
         let Some(entry) = self.children.get_mut(&key) else { return };
         let returns = kept && !entry.by_hand && (entry.seasoned || !booting);
         let (stage, step) = match entry.state {
-            State::Starting if entry.policy.is_supervisor => Stage::begin(entry.policy.shutdown, grace, now),
-            State::Starting => Stage::begin(Shutdown::BrutalKill, grace, now),
+            State::Starting if entry.policy.is_supervisor => Stage::begin(entry.policy.shutdown, None, grace, now),
+            State::Starting => Stage::begin(Shutdown::BrutalKill, None, grace, now),
             State::Overdue(stage) => match stage.next(grace, now) {
                 Some(next) => next,
                 None => return,

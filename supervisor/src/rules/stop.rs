@@ -33,12 +33,22 @@ pub(crate) enum Step {
 }
 
 impl Stage {
-    pub(crate) fn begin(shutdown: Shutdown, grace: Duration, now: Instant) -> (Self, Step) {
+    /// `limit` is when the stop of the whole tree has to be over.
+    pub(crate) fn begin(shutdown: Shutdown, limit: Option<Instant>, grace: Duration, now: Instant) -> (Self, Step) {
         match shutdown {
             Shutdown::BrutalKill => (Self::Aborted { until: now.checked_add(grace) }, Step::Abort),
-            Shutdown::Timeout(time) => (Self::Asked { until: now.checked_add(time) }, Step::Ask),
-            Shutdown::Infinity => (Self::Asked { until: None }, Step::Ask),
+            Shutdown::Timeout(time) => (Self::Asked { until: earlier(now.checked_add(time), limit) }, Step::Ask),
+            Shutdown::Infinity => (Self::Asked { until: limit }, Step::Ask),
         }
+    }
+
+    /// The same stop with less time. `None` when that changes nothing.
+    pub(crate) fn bring_forward(self, limit: Instant) -> Option<Self> {
+        let sooner = match self {
+            Self::Asked { until } => Self::Asked { until: earlier(until, Some(limit)) },
+            Self::Aborted { .. } => self,
+        };
+        (sooner != self).then_some(sooner)
     }
 
     pub(crate) const fn deadline(self) -> Option<Instant> {
@@ -59,6 +69,13 @@ impl Stage {
     }
 }
 
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,7 +85,7 @@ mod tests {
     #[test]
     fn a_child_is_asked_then_aborted_then_given_up() {
         let start = Instant::now();
-        let (stage, step) = Stage::begin(Shutdown::Timeout(Duration::from_secs(5)), GRACE, start);
+        let (stage, step) = Stage::begin(Shutdown::Timeout(Duration::from_secs(5)), None, GRACE, start);
         assert_eq!(step, Step::Ask);
         assert_eq!(stage.next(GRACE, start + Duration::from_millis(4_999)), None);
 
@@ -82,9 +99,25 @@ mod tests {
     #[test]
     fn infinity_is_never_due_and_brutal_kill_aborts_at_once() {
         let start = Instant::now();
-        let (stage, step) = Stage::begin(Shutdown::Infinity, GRACE, start);
+        let (stage, step) = Stage::begin(Shutdown::Infinity, None, GRACE, start);
         assert_eq!((step, stage.deadline()), (Step::Ask, None));
-        let (stage, step) = Stage::begin(Shutdown::BrutalKill, GRACE, start);
+        let (stage, step) = Stage::begin(Shutdown::BrutalKill, Some(start), GRACE, start);
         assert_eq!((step, stage.deadline()), (Step::Abort, Some(start + GRACE)));
+    }
+
+    #[test]
+    fn a_limit_shortens_and_never_lengthens() {
+        let start = Instant::now();
+        let (five, ten) = (Shutdown::Timeout(Duration::from_secs(5)), Some(start + Duration::from_secs(10)));
+        let (stage, _) = Stage::begin(five, ten, GRACE, start);
+        assert_eq!(stage.deadline(), Some(start + Duration::from_secs(5)));
+        assert_eq!(stage.bring_forward(start + Duration::from_secs(6)), None);
+        let sooner = stage.bring_forward(start + Duration::from_secs(4));
+        assert_eq!(sooner.and_then(Stage::deadline), Some(start + Duration::from_secs(4)));
+
+        let (stage, step) = Stage::begin(Shutdown::Infinity, ten, GRACE, start);
+        assert_eq!((step, stage.deadline()), (Step::Ask, ten));
+        let (aborted, _) = Stage::begin(Shutdown::BrutalKill, ten, GRACE, start);
+        assert_eq!((aborted.deadline(), aborted.bring_forward(start)), (Some(start + GRACE), None));
     }
 }

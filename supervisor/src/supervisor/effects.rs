@@ -6,7 +6,7 @@ use std::sync::Arc;
 use registry::{ExitReason, ProcessRef};
 
 use super::engine::Engine;
-use crate::child::{Birth, Happening, Intent, Note, Phase, Seat};
+use crate::child::{Birth, Happening, Intent, Note, Phase, Seat, Spec};
 use crate::error::StartFailure;
 use crate::metrics;
 use crate::rules::{Action, Key};
@@ -19,6 +19,7 @@ impl Engine<'_> {
                 Action::Start { key, generation } => self.start(key, generation),
                 Action::Ask { key, returns } => {
                     if let Some(child) = self.children.get(&key) {
+                        self.limit(&child.spec);
                         child.spec.starter.core().ask(returns);
                     }
                 }
@@ -80,9 +81,17 @@ impl Engine<'_> {
         tracing::warn!(child = %core.id(), incarnation = core.incarnation(), "its init takes too long");
         if ask {
             core.intend(Intent::Overdue);
+            self.limit(&child.spec);
             core.ask(returns);
         } else {
             self.abort(key, Intent::Overdue, returns);
+        }
+    }
+
+    /// Tells a child that is about to be asked to stop when that has to be over.
+    fn limit(&self, spec: &Spec) {
+        if let Some(limit) = self.machine.limit() {
+            spec.starter.seat().limit(limit);
         }
     }
 
@@ -121,7 +130,7 @@ impl Engine<'_> {
             && let Err(failure) = name.publish(&self.process())
         {
             let reason = failure.as_exit();
-            self.machine.stop(reason, tokio::time::Instant::now());
+            self.machine.stop(reason, None, tokio::time::Instant::now());
             return;
         }
         self.booted = true;

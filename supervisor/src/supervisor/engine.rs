@@ -17,7 +17,7 @@ use super::answer::Waiting;
 use super::plan::Supervisor;
 use super::reference::Shared;
 use super::starter::Planned;
-use crate::child::{ChildId, Core, Guard, Happening, Host, Intent, Meltdown, Note, Outcome, Seat, Spec};
+use crate::child::{ChildId, Guard, Happening, Host, Intent, Meltdown, Note, Outcome, Seat, Spec};
 use crate::error::{StartError, StartFailure};
 use crate::rules::{Down, Ending, Key, Machine};
 
@@ -33,6 +33,8 @@ pub(super) struct Engine<'a> {
     pub(super) waiting: Vec<Waiting>,
     pub(super) sender: mpsc::UnboundedSender<Note>,
     notes: mpsc::UnboundedReceiver<Note>,
+    /// It has been asked to stop, by then.
+    asked: Option<Option<Instant>>,
     pub(super) booted: bool,
     pub(super) finished: Option<Ending>,
 }
@@ -57,6 +59,7 @@ impl<'a> Engine<'a> {
             waiting: Vec::new(),
             sender,
             notes,
+            asked: None,
             booted: false,
             finished: None,
         };
@@ -81,15 +84,15 @@ impl<'a> Engine<'a> {
                 return self.outcome(ending);
             }
             let deadline = self.machine.deadline();
-            let stoppable = !self.machine.is_stopping();
             tokio::select! {
                 Some(note) = self.notes.recv() => self.hear(note),
                 command = self.shared.receive() => self.obey(command),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     self.machine.tick(Instant::now());
                 }
-                () = asked(self.shared.core()), if stoppable => {
-                    self.machine.stop(ExitReason::Shutdown, Instant::now());
+                limit = asked(&self.shared, self.asked) => {
+                    self.asked = Some(limit);
+                    self.machine.stop(ExitReason::Shutdown, limit, Instant::now());
                 }
             }
         }
@@ -179,11 +182,13 @@ impl Drop for Engine<'_> {
     }
 }
 
-/// Waits until the supervisor is asked to stop.
-async fn asked(core: &Core) {
+/// Waits until the supervisor is asked to stop, or to be done with that earlier, and says until when.
+async fn asked(shared: &Shared, before: Option<Option<Instant>>) -> Option<Instant> {
+    let core = shared.core();
     poll_fn(|task| {
         core.wake_when_asked(task.waker());
-        if core.is_asked() { Poll::Ready(()) } else { Poll::Pending }
+        let asked = core.is_asked().then(|| shared.limit().until());
+        asked.filter(|_| asked != before).map_or(Poll::Pending, Poll::Ready)
     })
-    .await;
+    .await
 }

@@ -4,14 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use registry::ExitReason;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::command::Command;
 use super::info::{ChildCount, ChildInfo};
-use crate::child::{ChildId, ChildRef, ChildSpec, Core, Meltdown, Phase, Seat, Settings, Spec};
+use crate::child::{ChildId, ChildRef, ChildSpec, Core, Limit, Meltdown, Phase, Seat, Settings, Spec};
 use crate::error::{DeleteChildError, NotRunning, RestartChildError, StartChildError, TerminateChildError};
 use crate::server::{Reply, ServerRef, Slot};
 
@@ -24,12 +26,18 @@ pub(super) struct Shared {
     meltdown: Mutex<Option<Meltdown>>,
     /// A child could not be killed.
     abandoned: AtomicBool,
+    limit: Limit,
 }
 
 impl Shared {
     pub(super) fn new(settings: &Settings) -> Arc<Self> {
         let settings = Settings { restart: settings.restart, mailbox: COMMANDS, ..Settings::new(settings.id.clone()) };
-        Arc::new(Self { slot: Slot::new(&settings), meltdown: Mutex::new(None), abandoned: AtomicBool::new(false) })
+        Arc::new(Self {
+            slot: Slot::new(&settings),
+            meltdown: Mutex::new(None),
+            abandoned: AtomicBool::new(false),
+            limit: Limit::default(),
+        })
     }
 
     /// Prepares for a new incarnation. `false` once the spec is gone.
@@ -40,6 +48,11 @@ impl Shared {
 
     pub(super) async fn receive(&self) -> Command {
         self.slot.receive().await
+    }
+
+    /// When its stop has to be over.
+    pub(super) fn limit(&self) -> &Limit {
+        &self.limit
     }
 
     pub(super) fn set_meltdown(&self, meltdown: Meltdown) {
@@ -66,6 +79,10 @@ impl Seat for Shared {
 
     fn vacate(&self) {
         self.slot.vacate();
+    }
+
+    fn limit(&self, until: Instant) {
+        self.limit.bring_forward(until);
     }
 }
 
@@ -196,7 +213,21 @@ impl SupervisorRef {
     ///
     /// Dropped while it waits, the stop goes on.
     pub async fn stop(&self) -> ExitReason {
-        self.child().stop().await
+        self.child().stop(None).await
+    }
+
+    /// As [`stop`](Self::stop), and whatever is still there after `time` is aborted: no child has longer, whatever its shutdown
+    /// time, and nested supervisors have what is left of it. The children that this ends are
+    /// [`Timeout`](ExitReason::Timeout)s; those that it has not come to by then are asked and aborted in their turn, in reverse order.
+    ///
+    /// What cannot be killed is given up after the [grace](crate::Supervisor::grace), on top of `time`. Called while a stop
+    /// is under way, it brings its end forward.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits, the stop goes on.
+    pub async fn stop_within(&self, time: Duration) -> ExitReason {
+        self.child().stop(Instant::now().checked_add(time)).await
     }
 
     /// Waits until it has ended for good, with all of its children, and says why. Its names and theirs are free by then.
@@ -251,16 +282,6 @@ impl SupervisorRef {
 }
 
 impl ChildRef {
-    /// Asks it to stop, waits, and says why it ended.
-    pub(crate) async fn stop(&self) -> ExitReason {
-        let incarnation = self.incarnation();
-        if !self.core().has_ended(incarnation) {
-            self.core().ask(false);
-            self.ended(incarnation).await;
-        }
-        self.last_exit().unwrap_or(ExitReason::Shutdown)
-    }
-
     /// The supervisor behind it; `None` when it is none with a fixed list of children.
     pub fn supervisor(&self) -> Option<SupervisorRef> {
         self.downcast::<Shared>().map(SupervisorRef::new)

@@ -46,6 +46,7 @@ impl Starter for SupervisorStarter {
         if let Some(name) = &self.plan.name {
             name.reserve()?;
         }
+        self.shared.limit().clear();
         self.core().begin();
         let guard = Guard::new(self.seat(), birth);
         let task = tokio::spawn(run(Arc::clone(&self.plan), Arc::clone(&self.shared), guard));
