@@ -120,6 +120,26 @@ async fn s6_restart_child_and_delete_child_tell_exactly_what_is_wrong() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s6_restart_child_that_fails_keeps_the_spec_of_a_child_that_was_never_up() {
+    let (listed, added) = (Script::default(), Script::default());
+    listed.ignore(1);
+    added.ignore(1);
+    let journal = Journal::default();
+    let tree = Supervisor::new(Strategy::OneForOne).child(scripted("a", &journal, &listed)).start().await.unwrap();
+    let refused = tree.start_child(scripted("b", &journal, &added)).await.unwrap_err();
+    assert!(matches!(refused, StartChildError::Failed { cause: StartFailure::Ignored, .. }), "{refused:?}");
+    listed.fail(1);
+    added.fail(1);
+    for child in ["a", "b"] {
+        let refused = tree.restart_child(child).await;
+        assert!(matches!(refused, Err(RestartChildError::Failed(StartFailure::Exited(_)))), "{refused:?}");
+        tree.restart_child(child).await.unwrap();
+    }
+    assert_eq!(journal.take(), "+a +b");
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn s6_which_children_and_count_children_tell_what_there_is() {
     let journal = Journal::default();
     let tree = Supervisor::new(Strategy::OneForOne)

@@ -37,6 +37,19 @@ async fn s1_1_children_start_in_order_each_after_the_init_of_the_one_before() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s1_2_a_failing_init_of_a_temporary_child_names_it_too() {
+    let failing = Script::default();
+    failing.fail(1);
+    let error = Supervisor::new(Strategy::OneForOne)
+        .child(scripted("a", &Journal::default(), &failing).restart(Restart::Temporary))
+        .start()
+        .await
+        .unwrap_err();
+    let StartError::Child { child, cause: StartFailure::Exited(reason) } = error else { panic!("{error:?}") };
+    assert_eq!((child.as_str(), reason), ("a", ExitReason::error("told to fail")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn s1_2_a_failing_init_names_the_child_and_stops_those_before_it_in_reverse() {
     let journal = Journal::default();
     let failing = Script::default();

@@ -149,7 +149,7 @@ pub(super) struct Entry {
     pub(super) policy: Policy,
     pub(super) generation: u32,
     pub(super) state: State,
-    /// It has been up before.
+    /// It has been up before, or asked to be left out: its spec stays when a start fails.
     pub(super) seasoned: bool,
     /// Started by a caller, who is told if it fails: the budget is not charged.
     pub(super) by_hand: bool,
@@ -320,6 +320,7 @@ impl Machine {
             (State::Abandoned | State::Stopping(_), _) => self.rest(key),
             (State::Starting, Down::Ignored) => {
                 entry.by_hand = false;
+                entry.seasoned = true;
                 self.rest(key);
             }
             (State::Starting, Down::Exited(reason)) => self.fail(key, reason, now),
