@@ -55,6 +55,11 @@ pub(super) struct Shared {
     pub(super) roster: Roster,
 }
 
+/// Write partitions for each core.
+const PER_CORE: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+/// A namespace has a cache line for each partition: from here on one for each core is enough.
+const MANY: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+
 /// What [`ensure_for`](ProcessRegistry::ensure_for) did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -66,9 +71,11 @@ pub enum Ensured {
 }
 
 impl ProcessRegistry {
-    /// A registry with as many write partitions as the machine has cores.
+    /// A registry with four write partitions for each core of the machine, or 64 if that is fewer; with more than 64
+    /// cores one for each. With as many as threads, two that register at once would meet in one every other time.
     pub fn new() -> Self {
-        Self::with_partitions(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self::with_partitions(cores.saturating_mul(PER_CORE).min(MANY).max(cores))
     }
 
     /// A registry with this many write partitions. Two registrations contend only within one of them; lookups never do.

@@ -17,7 +17,8 @@ pub struct ServiceRegistry {
 }
 
 impl ServiceRegistry {
-    /// A registry with as many write partitions as the machine has cores.
+    /// A registry with four write partitions for each core of the machine, or 64 if that is fewer; with more than 64
+    /// cores one for each.
     pub fn new() -> Self {
         Self::default()
     }
