@@ -98,12 +98,10 @@ impl NameProblem {
             Some(Self::TooLong { bytes: name.len() })
         } else {
             // Names are ASCII nearly always, and bytes are quicker to look through than characters.
-            let control = if name.is_ascii() {
-                name.bytes().any(|byte| byte.is_ascii_control())
-            } else {
-                name.contains(char::is_control)
-            };
-            control.then_some(Self::ControlCharacter)
+            let (ascii, control) = name.bytes().fold((true, false), |(ascii, control), byte| {
+                (ascii & byte.is_ascii(), control | byte.is_ascii_control())
+            });
+            (control || (!ascii && name.contains(char::is_control))).then_some(Self::ControlCharacter)
         }
     }
 }

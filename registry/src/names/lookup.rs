@@ -18,14 +18,19 @@ pub(super) enum Seen<R> {
 impl ProcessRegistry {
     /// The process behind a name; `None` unless the name is ready. The fastest question: no allocation and no shared write.
     pub fn whereis(&self, scope: &Scope, name: &str) -> Option<ProcessId> {
-        let find = || {
-            let holder =
-                self.0.table.index().peek(Key { scope, name }, |entry| {
-                    (entry.status().state == State::Ready).then(|| entry.owner_id())
-                });
-            holder.flatten().ok_or((LookupResult::NotFound, ()))
-        };
+        let find = || self.whereis_uncounted(scope, name).ok_or((LookupResult::NotFound, ()));
         self.counted(scope, name, find).ok()
+    }
+
+    /// [`whereis`](Self::whereis) without its count, to measure what counting costs.
+    #[doc(hidden)]
+    pub fn whereis_uncounted(&self, scope: &Scope, name: &str) -> Option<ProcessId> {
+        let holder = self
+            .0
+            .table
+            .index()
+            .peek(Key { scope, name }, |entry| (entry.status().state == State::Ready).then(|| entry.owner_id()));
+        holder.flatten()
     }
 
     /// Calls `f` with the value of a name, without cloning it.

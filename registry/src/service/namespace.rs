@@ -174,6 +174,12 @@ impl Namespace {
         self.processes.whereis(&self.scope, service)
     }
 
+    /// [`whereis`](Self::whereis) without its count, to measure what counting costs.
+    #[doc(hidden)]
+    pub fn whereis_uncounted(&self, service: &str) -> Option<ProcessId> {
+        self.processes.whereis_uncounted(&self.scope, service)
+    }
+
     /// A reference that resolves when it is first used, and again after each restart.
     pub fn reference<T: Clone + Send + Sync + 'static>(&self, service: impl ServiceKey<T>) -> ServiceRef<T> {
         ServiceRef::new(self, service.name())

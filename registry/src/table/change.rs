@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use super::entry::{Cell, EntryRef, State, Status};
-use super::index::{Index, Key};
+use super::index::{Key, Pinned};
 use super::log::{Change, UnregisterReason};
 use super::scope::{NamespaceClass, Scope};
 use super::slot::Slot;
@@ -78,8 +78,14 @@ impl Table {
     }
 
     /// Ends one registration: the name is free, or reserved again. Nothing happens if that registration is over.
-    pub(crate) fn release(&self, entry: &EntryRef, id: RegistrationId, reason: UnregisterReason) -> bool {
-        self.change(entry.key(), |section| {
+    pub(super) fn release(
+        &self,
+        pinned: Pinned,
+        entry: &EntryRef,
+        id: RegistrationId,
+        reason: UnregisterReason,
+    ) -> bool {
+        self.change_pinned(pinned, entry.key(), |section| {
             let status = entry.status();
             let current = status.id == id && matches!(status.state, State::Ready | State::Draining);
             if current && status.reserved {
@@ -92,8 +98,8 @@ impl Table {
     }
 
     /// Frees a name for good, reserved or not.
-    pub(crate) fn remove(&self, entry: &EntryRef, reason: UnregisterReason) -> bool {
-        self.change(entry.key(), |section| {
+    pub(super) fn remove(&self, pinned: Pinned, entry: &EntryRef, reason: UnregisterReason) -> bool {
+        self.change_pinned(pinned, entry.key(), |section| {
             let there = entry.status().state != State::Gone;
             if there {
                 section.remove(entry, reason);
@@ -196,7 +202,7 @@ impl Table {
             woken.extend(partition.slots.iter().filter(|slot| slot.key().scope.is(scope)).cloned());
         }
         for entry in self.entries_of(scope) {
-            self.remove(&entry, UnregisterReason::NamespaceClosed);
+            self.remove(Pinned::new(), &entry, UnregisterReason::NamespaceClosed);
         }
         for slot in woken {
             slot.advance();
@@ -263,19 +269,20 @@ impl Table {
 ///
 /// In a thread that is being torn down the index cannot be used any more: another one does it then.
 pub(crate) fn release(entry: &EntryRef, id: Option<RegistrationId>, reason: UnregisterReason) {
-    let release = move |entry: &EntryRef| {
+    let release = move |pinned: Pinned, entry: &EntryRef| {
         let Some(table) = entry.scope().table() else { return };
         match id {
-            Some(id) => table.release(entry, id, reason),
-            None => table.remove(entry, reason),
+            Some(id) => table.release(pinned, entry, id, reason),
+            None => table.remove(pinned, entry, reason),
         };
     };
-    if Index::is_usable_here() {
-        release(entry);
+    if let Some(pinned) = Pinned::try_new() {
+        release(pinned, entry);
         return;
     }
     let entry = Arc::clone(entry);
-    let helper = std::thread::Builder::new().name("registry-release".into()).spawn(move || release(&entry));
+    let release = move || release(Pinned::new(), &entry);
+    let helper = std::thread::Builder::new().name("registry-release".into()).spawn(release);
     match helper.map(std::thread::JoinHandle::join) {
         Ok(Ok(())) => {}
         _ => tracing::error!("a name could not be freed by a thread that ended"),
@@ -298,7 +305,7 @@ impl Drop for Table {
         let mut entries = Vec::new();
         self.index().for_each(|entry| entries.push(Arc::clone(entry)));
         for entry in entries {
-            self.remove(&entry, UnregisterReason::NamespaceClosed);
+            self.remove(Pinned::new(), &entry, UnregisterReason::NamespaceClosed);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::any::type_name;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -150,11 +151,22 @@ impl<C: ?Sized> Entry<C> {
 /// A reader borrows the value and writes to nothing that another thread reads; whoever takes the value out turns what is
 /// borrowed at that moment into references. So a value is dropped when it was taken out and its last reader has left,
 /// by the last of them, and never later.
-pub(crate) struct Cell<T>(ArcSwapOption<Contained<T>>);
+///
+/// Taking it out looks at the notes of every thread that has ever read or removed one. The Drop of an `ArcSwapOption` does
+/// so again, also when nothing is in it any more: hence no Drop but this cell's own.
+pub(crate) struct Cell<T: Send + Sync + 'static>(ManuallyDrop<ArcSwapOption<Contained<T>>>);
+
+impl<T: Send + Sync + 'static> Drop for Cell<T> {
+    fn drop(&mut self) {
+        if self.0.load().is_some() {
+            drop(self.0.swap(None));
+        }
+    }
+}
 
 impl<T: Send + Sync + 'static> Cell<T> {
     fn new(value: Option<T>) -> Self {
-        Self(ArcSwapOption::new(value.map(|value| Arc::new(Contained::new(value)))))
+        Self(ManuallyDrop::new(ArcSwapOption::new(value.map(|value| Arc::new(Contained::new(value))))))
     }
 
     /// Calls `f` on the value, which lives as long as that takes; `None` when the entry was emptied meanwhile.

@@ -105,11 +105,6 @@ impl Index {
         self.map.len()
     }
 
-    /// Whether this thread can still use an index: not when it is being torn down.
-    pub(super) fn is_usable_here() -> bool {
-        std::panic::catch_unwind(|| drop(Guard::new())).is_ok()
-    }
-
     /// Visits every entry that stays in the index meanwhile at least once; one that comes or goes may be missed.
     pub(crate) fn for_each(&self, mut f: impl FnMut(&EntryRef)) {
         let guard = Guard::new();
@@ -118,6 +113,20 @@ impl Index {
                 f(&entry.0);
             }
         }
+    }
+}
+
+/// This thread reads and writes indexes now. What it does with them while it has this costs no barrier more.
+pub(super) struct Pinned(#[expect(dead_code, reason = "kept to be dropped")] Guard);
+
+impl Pinned {
+    pub(super) fn new() -> Self {
+        Self(Guard::new())
+    }
+
+    /// `None` in a thread that is being torn down: it cannot use an index any more.
+    pub(super) fn try_new() -> Option<Self> {
+        std::panic::catch_unwind(Self::new).ok()
     }
 }
 

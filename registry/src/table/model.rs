@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use shuttle::thread;
 
+use super::index::Pinned;
 use super::{Claim, Key, NamespaceClass, Owner, Refused, Scope, SlotRef, State, Table, UnregisterReason, cell_of};
 use crate::error::NameState;
 use crate::process::{ExitReason, Process, ProcessId, ProcessRef};
@@ -79,7 +80,7 @@ fn s1_11_a_late_release_spares_the_successor() {
         let first = claim(table, scope, guard(), 1).unwrap_or_else(|refused| panic!("{refused:?}"));
         let release = {
             let (table, entry, id) = (Arc::clone(table), Arc::clone(&first.entry), first.id);
-            thread::spawn(move || table.release(&entry, id, UnregisterReason::Dropped))
+            thread::spawn(move || table.release(Pinned::new(), &entry, id, UnregisterReason::Dropped))
         };
         let successor = {
             let (table, scope) = (Arc::clone(table), scope.clone());
@@ -91,7 +92,7 @@ fn s1_11_a_late_release_spares_the_successor() {
         };
         release.join().unwrap();
         successor.join().unwrap();
-        table.release(&first.entry, first.id, UnregisterReason::Dropped);
+        table.release(Pinned::new(), &first.entry, first.id, UnregisterReason::Dropped);
         assert_eq!(value(table, scope), Some(2));
     });
 }
@@ -184,7 +185,7 @@ fn s2_1_who_misses_an_entry_in_the_index_sees_it_gone() {
         let claimed = claim(table, scope, guard(), 1).unwrap_or_else(|refused| panic!("{refused:?}"));
         let release = {
             let (table, entry, id) = (Arc::clone(table), Arc::clone(&claimed.entry), claimed.id);
-            thread::spawn(move || table.release(&entry, id, UnregisterReason::Dropped))
+            thread::spawn(move || table.release(Pinned::new(), &entry, id, UnregisterReason::Dropped))
         };
         let look = {
             let (table, scope, entry) = (Arc::clone(table), scope.clone(), claimed.entry);
@@ -207,7 +208,7 @@ fn s6_4_a_test_namespace_keeps_track_of_what_it_holds_only() {
         assert_eq!(scope.tracked(), 1);
         let release = {
             let (table, entry, id) = (Arc::clone(table), Arc::clone(&claimed.entry), claimed.id);
-            thread::spawn(move || table.release(&entry, id, UnregisterReason::Dropped))
+            thread::spawn(move || table.release(Pinned::new(), &entry, id, UnregisterReason::Dropped))
         };
         let other = {
             let (table, scope) = (Arc::clone(table), scope.clone());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::entry::{EntryRef, Removed, State, Status};
-use super::index::Key;
+use super::index::{Key, Pinned};
 use super::listing::{Listing, name_state};
 use super::log::{Change, UnregisterReason};
 use super::partition::Partition;
@@ -13,41 +13,32 @@ use super::write::{Claim, Owner, Refused, Table};
 use crate::process::{ProcessRef, RegistrationId, contain};
 use crate::telemetry::Event;
 
-/// What is left to do behind a critical section.
+/// What is left to do behind a critical section: at most one of each, since a section is about one name.
 #[derive(Default)]
 #[must_use]
 pub(super) struct Aftermath {
     removed: Option<Removed>,
-    woken: Vec<Arc<Slot>>,
-    /// References to processes, whose last drop may run code of the user.
-    released: Vec<ProcessRef>,
-    /// Namespaces whose watchers have something to read.
-    watched: Vec<Scope>,
-    /// Entries whose registration ended, to be told to handlers.
-    ended: Vec<EntryRef>,
+    woken: Option<Arc<Slot>>,
+    /// A reference to a process, whose last drop may run code of the user.
+    released: Option<ProcessRef>,
+    /// The namespace whose watchers have something to read.
+    watched: Option<Scope>,
+    /// The entry whose registration ended, to be told to handlers.
+    ended: Option<EntryRef>,
 }
 
 impl Aftermath {
-    pub(super) fn and(mut self, other: Self) -> Self {
-        self.woken.extend(other.woken);
-        self.released.extend(other.released);
-        self.watched.extend(other.watched);
-        self.ended.extend(other.ended);
-        debug_assert!(self.removed.is_none() || other.removed.is_none(), "one value leaves at a time");
-        Self { removed: self.removed.or(other.removed), ..self }
-    }
-
     /// Wakes, tells and drops, outside of every lock. Waiters first: a value's Drop may take its time. All of it is
     /// somebody else's code, and a panic in one part does not keep the others from being done.
     pub(super) fn settle(self, table: &Table) {
         let Self { removed, woken, released, watched, ended } = self;
-        for slot in woken {
+        if let Some(slot) = woken {
             contain("a waker", || slot.wake());
         }
-        for scope in watched {
+        if let Some(scope) = watched {
             contain("a waker", || scope.log().wake());
         }
-        for entry in ended {
+        if let Some(entry) = ended {
             contain("a subscriber", || {
                 table.telemetry().tell(entry.scope(), entry.name(), Event::Unregister, None);
             });
@@ -71,6 +62,16 @@ pub(super) struct Section<'a> {
 impl Table {
     /// Runs one critical section of a key, and behind it what it leaves to do.
     pub(super) fn change<'a, R>(&'a self, key: Key<'a>, change: impl FnOnce(&mut Section<'_>) -> R) -> R {
+        self.change_pinned(Pinned::new(), key, change)
+    }
+
+    /// [`change`](Self::change) by a thread that is pinned already. It is not while code of the user runs.
+    pub(super) fn change_pinned<'a, R>(
+        &'a self,
+        pinned: Pinned,
+        key: Key<'a>,
+        change: impl FnOnce(&mut Section<'_>) -> R,
+    ) -> R {
         let (hash, index) = self.place(key);
         let told = self.telemetry().is_told();
         let mut partition = self.partitions().lock(index);
@@ -78,6 +79,7 @@ impl Table {
         let result = change(&mut section);
         let after = section.after;
         drop(partition);
+        drop(pinned);
         after.settle(self);
         result
     }
@@ -118,7 +120,7 @@ impl<'a> Section<'a> {
             Owner::Guard(_) => None,
             Owner::Process(process) => Some(process.clone()),
         };
-        self.after.released.extend(entry.set_owner(claim.owner.id(), process));
+        self.release(entry.set_owner(claim.owner.id(), process));
         entry.set_status(status);
         self.table.index().insert(Arc::clone(entry));
         claim.scope.entered(entry, self.index());
@@ -154,7 +156,7 @@ impl<'a> Section<'a> {
     fn disown(&mut self, entry: &EntryRef) {
         if let Some(process) = entry.set_owner(entry.owner_id(), None) {
             process.forget(entry.status().id);
-            self.after.released.push(process);
+            self.release(Some(process));
         }
         self.retire(entry.cell().take());
     }
@@ -164,7 +166,7 @@ impl<'a> Section<'a> {
         if matches!(entry.status().state, State::Ready | State::Draining) {
             self.table.telemetry().count(entry.scope(), Event::Unregister);
             if self.told {
-                self.after.ended.push(Arc::clone(entry));
+                self.after.ended = Some(Arc::clone(entry));
             }
             self.tell(entry, |service| Change::Unregistered { service, reason });
         }
@@ -177,7 +179,7 @@ impl<'a> Section<'a> {
             && let Some(listing) = Listing::of(entry)
         {
             scope.log().push(change(listing));
-            self.after.watched.push(scope.clone());
+            self.after.watched = Some(scope.clone());
         }
     }
 
@@ -189,14 +191,18 @@ impl<'a> Section<'a> {
 
     /// Keeps a reference to a process until the section is over.
     pub(super) fn release(&mut self, process: Option<ProcessRef>) {
-        self.after.released.extend(process);
+        debug_assert!(self.after.released.is_none(), "one process loses a name in a section");
+        self.after.released = process;
     }
 
     /// Tells those who refer to the name or wait for it that something changed.
     pub(super) fn advance(&mut self) {
+        if self.partition.slots.is_empty() {
+            return;
+        }
         if let Some(slot) = self.partition.slots.find(self.hash, |slot| slot.key() == self.key) {
             slot.advance();
-            self.after.woken.push(Arc::clone(slot));
+            self.after.woken = Some(Arc::clone(slot));
         }
     }
 }

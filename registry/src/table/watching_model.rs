@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use shuttle::thread;
 
+use super::index::Pinned;
 use super::model::{check, claim, guard};
 use super::{Change, Scope, Table, UnregisterReason, Watcher};
 use crate::process::{Process, RegistrationId};
@@ -54,7 +55,7 @@ fn s5_5_a_snapshot_beside_a_removal_and_a_registration_is_true() {
         let writer = {
             let (table, scope) = (Arc::clone(table), scope.clone());
             thread::spawn(move || {
-                table.release(&first.entry, first.id, UnregisterReason::Dropped);
+                table.release(Pinned::new(), &first.entry, first.id, UnregisterReason::Dropped);
                 claim(&table, &scope, guard(), 2).map(|_| ()).unwrap_or_else(|refused| panic!("{refused:?}"));
             })
         };

@@ -12,7 +12,7 @@ use super::index::{Index, Key};
 use super::log::UnregisterReason;
 use super::partition::{Partition, Partitions};
 use super::scope::{NamespaceClass, Scope};
-use super::section::{Aftermath, Section};
+use super::section::Section;
 use crate::error::NameState;
 use crate::process::{ExitReason, Held, ProcessId, ProcessRef, RegistrationId};
 use crate::sync::MutexGuard;
@@ -244,14 +244,14 @@ impl Table {
             adopting.add(id, Self::held(entry));
         }
         drop(adopting);
-        let mut after = Aftermath::default();
+        let mut after = Vec::with_capacity(entries.len());
         for ((claim, entry), (&id, &(hash, index))) in claims.iter().zip(entries).zip(ids.iter().zip(&places)) {
             let mut section = Section::new(self, &mut locked[partition_of(index)], hash, claim.key());
             section.install(claim, entry, Status { id, reserved: false, state: State::Ready });
-            after = after.and(section.after);
+            after.push(section.after);
         }
         drop(locked);
-        after.settle(self);
+        after.into_iter().for_each(|after| after.settle(self));
         Ok(ids)
     }
 
