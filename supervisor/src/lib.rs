@@ -38,6 +38,7 @@
 //!
 //! # Features
 //!
+//! - `serde`: snapshots are `Serialize`, and have `to_json`.
 //! - `metrics`: feeds restart and child counts to the `metrics` facade. Call `describe_metrics` once.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -52,6 +53,7 @@ mod rules;
 mod server;
 mod supervisor;
 pub mod testing;
+mod tree;
 
 pub use app::{Run, run};
 pub use child::{BlockingContext, ChildId, ChildKind, ChildRef, ChildSpec, Meltdown, TaskContext};
@@ -67,6 +69,9 @@ pub use registry::{ExitReason, IntoExitReason, Panic};
 pub use rules::{AutoShutdown, Backoff, Restart, Shutdown, Strategy};
 pub use server::{Context, Failure, Flow, Init, MailboxStats, Overflow, Reply, Server, ServerRef, TimerId};
 pub use supervisor::{ChildCount, ChildInfo, ChildState, Subtree, Supervisor, SupervisorRef, Tree};
+pub use tree::{
+    ChildSnapshot, Event, EventKind, Events, Lagged, LastExit, MailboxDepth, RegisteredName, Snapshot, StateCount,
+};
 
 /// The examples of the README.
 #[cfg(doctest)]

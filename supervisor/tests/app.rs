@@ -4,12 +4,17 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use supervisor::{ChildSpec, Run, Shutdown, Strategy, Supervisor};
 
 /// Which program to be: set for the process that a test starts.
 const ROLE: &str = "SUPERVISOR_TEST_ROLE";
+
+/// Whether a thread is held.
+static HELD: AtomicBool = AtomicBool::new(false);
 
 /// Not a test: what the tests below start, and what returns at once for anyone else.
 #[test]
@@ -52,6 +57,10 @@ async fn play(role: &str) -> ExitCode {
     };
     let tree = supervisor.grace(Duration::from_millis(100)).start().await.unwrap();
     println!("up");
+    // Aborted before it has begun, it would end like any other task.
+    while role == "stuck" && !HELD.load(SeqCst) {
+        tokio::task::yield_now().await;
+    }
     match role {
         "slow" => Run::new(tree).deadline(Duration::from_millis(300)).run().await,
         _ => supervisor::run(tree).await,
@@ -59,6 +68,7 @@ async fn play(role: &str) -> ExitCode {
 }
 
 fn hold_the_thread() {
+    HELD.store(true, SeqCst);
     loop {
         std::thread::sleep(Duration::from_secs(1));
     }

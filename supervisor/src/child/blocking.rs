@@ -145,8 +145,9 @@ where
         let run = Arc::clone(&self.run);
         guard.ready();
         let thread = std::thread::Builder::new().name(core.id().to_string());
+        let span = core.span();
         let started = thread.spawn(move || {
-            let _entered = runtime.enter();
+            let _entered = (runtime.enter(), span.entered());
             let outcome = at_once(catch_panic(async { run(context).into_exit_reason() }));
             drop(run);
             guard.conclude(outcome);

@@ -22,9 +22,11 @@ use tokio_util::sync::CancellationToken;
 use super::id::ChildId;
 use super::scope::Scope;
 use super::spec::Spec;
+use super::story::Story;
 use crate::metrics;
 use crate::rules::Restart;
 use crate::server::MailboxStats;
+use crate::tree::{Branch, EventKind};
 
 /// Whatever a child's supervisor and its references share: a [`Core`], and for servers the mailbox.
 pub(crate) trait Seat: Any + Send + Sync {
@@ -38,6 +40,18 @@ pub(crate) trait Seat: Any + Send + Sync {
     /// The stop of its incarnation has to be over by then. Supervisors see to that themselves, whatever is below them; all
     /// other children are aborted.
     fn limit(&self, _until: Instant) {}
+    /// Itself, if it is a supervisor.
+    fn branch(&self) -> Option<&dyn Branch> {
+        None
+    }
+    /// How many messages wait in its mailbox, and how many it holds.
+    fn depth(&self) -> Option<(usize, usize)> {
+        self.mailbox().map(|mailbox| (mailbox.len, mailbox.capacity))
+    }
+    /// What it takes in memory, without what it owns on the heap.
+    fn bytes(&self) -> usize {
+        size_of_val(self)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +100,7 @@ pub(crate) struct Core {
     pub(crate) place: AtomicU64,
     pub(crate) changed: Notify,
     id: ChildId,
+    pub(super) story: Story,
     cold: Mutex<Cold>,
 }
 
@@ -127,6 +142,7 @@ impl Core {
             place: AtomicU64::new(0),
             changed: Notify::new(),
             id,
+            story: Story::new(),
             cold: Mutex::default(),
         }
     }
@@ -167,6 +183,7 @@ impl Core {
             (cold.token.take(), cold.waker.take())
         };
         drop(stale);
+        self.story.begin(self.phase() == Phase::Restarting);
         self.intent.store(Intent::None as u8, Relaxed);
         self.asked.store(false, Relaxed);
         self.returns.store(false, Relaxed);
@@ -178,6 +195,8 @@ impl Core {
     pub(crate) fn ready(&self) {
         self.phase.store(Phase::Running as u8, SeqCst);
         metrics::ready();
+        self.story.up();
+        self.tell(EventKind::Started);
         self.changed.notify_waiters();
     }
 
@@ -289,13 +308,15 @@ impl Core {
         let incarnation = self.incarnation();
         if self.has_ended(incarnation) {
             // Counted out as abandoned before.
+            self.story.end_late();
+            self.tell(EventKind::Exited(reason.clone()));
             seat.vacate();
             return reason;
         }
         let returns = self.returns.load(Acquire) || (!self.is_being_stopped() && self.restart.after(&reason));
         metrics::ended(self.phase() == Phase::Running);
         self.settle(if returns { Phase::Restarting } else { Phase::Down });
-        self.conclude(incarnation, reason.clone(), || seat.vacate());
+        self.conclude(incarnation, reason.clone(), EventKind::Exited(reason.clone()), || seat.vacate());
         reason
     }
 
@@ -303,7 +324,7 @@ impl Core {
     pub(crate) fn abandon(&self) {
         metrics::ended(self.phase() == Phase::Running);
         self.settle(Phase::Down);
-        self.conclude(self.incarnation(), ExitReason::Abandoned, || {});
+        self.conclude(self.incarnation(), ExitReason::Abandoned, EventKind::Abandoned, || {});
     }
 
     /// The spec is gone: there will be no other incarnation.
@@ -325,8 +346,9 @@ impl Core {
         }
     }
 
-    fn conclude(&self, incarnation: u32, reason: ExitReason, vacate: impl FnOnce()) {
+    fn conclude(&self, incarnation: u32, reason: ExitReason, told: EventKind, vacate: impl FnOnce()) {
         self.task.store(0, Release);
+        self.story.end(told == EventKind::Abandoned);
         let (token, process, host) = {
             let mut cold = self.cold.lock();
             cold.last = Some(reason.clone());
@@ -335,6 +357,7 @@ impl Core {
         };
         // A handler that was cut short leaves it odd.
         self.progress.store((self.progress.load(Acquire) + 1) & !1, Release);
+        self.tell(told);
         vacate();
         if let Some(token) = token {
             token.cancel();

@@ -13,6 +13,7 @@ mod name;
 mod reference;
 mod scope;
 mod spec;
+mod story;
 mod task;
 
 pub use blocking::BlockingContext;

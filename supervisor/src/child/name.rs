@@ -1,9 +1,12 @@
 //! The name that a child holds in a registry.
 
+use std::sync::Arc;
+
 use parking_lot::Mutex;
 use registry::{Namespace, ProcessRef, Reservation, ServiceKey};
 
 use crate::error::StartFailure;
+use crate::tree::RegisteredName;
 
 /// A name and the handle that is published under it. It is reserved for the first incarnation and freed when the last one's
 /// spec goes; in between nobody else can have it.
@@ -18,17 +21,18 @@ pub(crate) trait Published: Send + Sync {
 
 /// A name for a handle that does not exist yet.
 pub(crate) trait Naming<H>: Send {
-    fn bind(self: Box<Self>, handle: H) -> Box<dyn Published>;
+    fn bind(self: Box<Self>, handle: H) -> (Box<dyn Published>, Arc<Name>);
 }
 
-pub(super) struct Name {
-    pub(super) namespace: Namespace,
-    pub(super) service: String,
+pub(crate) struct Name {
+    namespace: Namespace,
+    service: String,
 }
 
 impl<H: Clone + Send + Sync + 'static> Naming<H> for Name {
-    fn bind(self: Box<Self>, handle: H) -> Box<dyn Published> {
-        Box::new(Bound { name: *self, handle, reservation: Mutex::new(None) })
+    fn bind(self: Box<Self>, handle: H) -> (Box<dyn Published>, Arc<Name>) {
+        let name = Arc::new(*self);
+        (Box::new(Bound { name: Arc::clone(&name), handle, reservation: Mutex::new(None) }), name)
     }
 }
 
@@ -36,10 +40,14 @@ impl Name {
     pub(super) fn new<H>(namespace: &Namespace, service: &impl ServiceKey<H>) -> Self {
         Self { namespace: namespace.clone(), service: service.name().to_owned() }
     }
+
+    pub(super) fn shown(&self) -> RegisteredName {
+        RegisteredName { namespace: self.namespace.name().to_owned(), name: self.service.clone() }
+    }
 }
 
 struct Bound<H: Send + Sync + 'static> {
-    name: Name,
+    name: Arc<Name>,
     handle: H,
     reservation: Mutex<Option<Reservation<H>>>,
 }

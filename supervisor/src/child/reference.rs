@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::core::{Core, Phase, Seat};
 use super::id::ChildId;
+use crate::tree::{Events, Snapshot, capture};
 
 /// A reference to a child, whatever its kind. Cheap to clone, and stable over restarts.
 #[derive(Clone)]
@@ -68,6 +69,26 @@ impl ChildRef {
     /// The process of the present incarnation; `None` when there is none, or it has never needed one.
     pub fn process(&self) -> Option<ProcessRef> {
         self.core().known_process()
+    }
+
+    /// It and everything below it, at this moment: of each supervisor up to 100 children.
+    pub fn snapshot(&self) -> Snapshot {
+        capture(&*self.0, None)
+    }
+
+    /// [`snapshot`](Self::snapshot) with up to this many children of each supervisor.
+    pub fn snapshot_with(&self, children: usize) -> Snapshot {
+        capture(&*self.0, Some(children))
+    }
+
+    /// What happens to it and to everything below it from now on, in a queue of this many events (see [`Events`]); `None`
+    /// when it is no supervisor.
+    ///
+    /// # Panics
+    ///
+    /// When `capacity` is 0.
+    pub fn events(&self, capacity: usize) -> Option<Events> {
+        self.0.branch().map(|branch| branch.feed().listen(capacity))
     }
 
     /// Waits until incarnation number `incarnation` has ended. Its name is then free or reserved for the next one.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::task::{AbortHandle, JoinHandle};
+use tracing::Instrument;
 
 use super::id::ChildId;
 use super::life::End;
@@ -43,7 +44,7 @@ impl Scope {
             return task;
         };
         let id = member.id;
-        let task = tokio::spawn(run(future, member));
+        let task = tokio::spawn(run(future, member).in_current_span());
         let closed = {
             let mut tasks = scope.tasks.lock();
             if let Some(place) = tasks.live.get_mut(&id) {

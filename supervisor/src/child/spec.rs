@@ -37,6 +37,16 @@ impl ChildKind {
     pub const fn is_supervisor(self) -> bool {
         matches!(self, Self::Supervisor)
     }
+
+    /// Its name in lower case, as snapshots have it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Task => "task",
+            Self::Blocking => "blocking",
+            Self::Supervisor => "supervisor",
+        }
+    }
 }
 
 /// How a child is started, restarted and stopped. `H` is the handle to it.
@@ -289,8 +299,9 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
     /// Puts the parts together.
     pub(crate) fn assemble(mut self) -> (Spec, H) {
         let handle = self.body.handle(&self.settings);
-        let name = self.name.take().map(|name| name.bind(handle.clone()));
+        let (name, shown) = self.name.take().map(|name| name.bind(handle.clone())).unzip();
         let starter = self.body.assemble(&self.settings, name);
+        shown.into_iter().for_each(|shown| starter.core().set_name(shown));
         let shutdown = self.shutdown.unwrap_or(Shutdown::Timeout(Duration::from_secs(5)));
         let spec = Spec {
             restart: self.settings.restart,

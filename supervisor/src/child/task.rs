@@ -98,14 +98,14 @@ where
         let context = TaskContext { seat: self.seat(), incarnation: core.incarnation(), token: core.token() };
         guard.ready();
         let factory = Arc::clone(&self.factory);
-        let task = tokio::spawn(async move {
+        let task = core.spawn(async move {
             let outcome = {
                 let mut future = pin!(Some(async { factory(context).await.into_exit_reason() }));
                 catch(future.as_mut()).await
             };
             guard.conclude(outcome);
         });
-        Ok(Some(task.abort_handle()))
+        Ok(Some(task))
     }
 
     fn release(&self) {

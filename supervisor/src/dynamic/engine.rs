@@ -14,9 +14,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::start::tell;
 use super::state::{At, Door, Shared};
-use crate::child::{Birth, Happening, Host, Intent, Meltdown, Note, Phase};
+use crate::child::{Birth, Happening, Host, Intent, Meltdown, Note};
 use crate::metrics;
 use crate::rules::{Gate, Shutdown, Stage, Step, Window};
+use crate::tree::EventKind;
 
 /// How many children are asked to stop before the loop looks at anything else.
 const BATCH: u32 = 1024;
@@ -125,8 +126,7 @@ impl Engine {
         };
         let delay = due.duration_since(now);
         tracing::warn!(child = %core.id(), incarnation = core.incarnation(), %reason, ?delay, "restarting");
-        metrics::restart(&reason);
-        core.settle(Phase::Restarting);
+        core.restarting(&reason);
         if due > now {
             self.deadlines.push(Reverse((due, at.index, at.generation)));
         } else {
@@ -178,6 +178,7 @@ impl Engine {
             "too many restarts: the supervisor gives up"
         );
         metrics::meltdown();
+        self.shared.core.tell(EventKind::Meltdown(meltdown.clone()));
         let ending = ExitReason::from(&meltdown);
         self.shared.state().meltdown = Some(meltdown);
         self.stop(ending);
@@ -197,13 +198,16 @@ impl Engine {
         let until = limit.and_then(|limit| Instant::now().checked_add(limit));
         self.deadlines.extend(until.map(|until| Reverse((until, at.index, at.generation))));
         let birth = Birth { notes: notes.clone(), key: u64::from(at.index), generation: at.generation, direct: None };
-        match starter.start(birth) {
+        match Arc::clone(&starter).start(birth) {
             Ok(abort) => {
                 if let Some(entry) = self.shared.state().get(at) {
                     entry.abort = abort;
                 }
             }
-            Err(failure) => tell(notes.as_ref(), at, Happening::Refused(Box::new(failure))),
+            Err(failure) => {
+                starter.core().refused(&failure);
+                tell(notes.as_ref(), at, Happening::Refused(Box::new(failure)));
+            }
         }
         Some(at)
     }

@@ -13,6 +13,7 @@ use crate::child::{ChildId, ChildRef, ChildSpec, Happening, Intent, Meltdown, Ph
 use crate::error::{StartChildError, TerminateChildError};
 use crate::rules::Restart;
 use crate::supervisor::{ChildCount, ChildInfo, ChildState};
+use crate::tree::{Events, Snapshot};
 
 /// A reference to a dynamic supervisor, stable over its restarts. Cheap to clone; it keeps nothing alive.
 #[derive(Clone)]
@@ -184,6 +185,20 @@ impl DynamicSupervisorRef {
     /// What made the last incarnation give up, if that is why it ended.
     pub fn meltdown(&self) -> Option<Meltdown> {
         self.shared.state().meltdown.clone()
+    }
+
+    /// It and everything below it, at this moment: of each supervisor up to 100 children. See [`Snapshot`].
+    pub fn snapshot(&self) -> Snapshot {
+        self.child().snapshot()
+    }
+
+    /// What happens to it and to everything below it from now on, in a queue of this many events. See [`Events`].
+    ///
+    /// # Panics
+    ///
+    /// When `capacity` is 0.
+    pub fn events(&self, capacity: usize) -> Events {
+        self.shared.feed.listen(capacity)
     }
 
     /// Whether it is up.

@@ -13,6 +13,7 @@ use super::state::{At, Door, Entry, Shared};
 use crate::child::{Birth, ChildId, ChildSpec, Happening, Note, Spec, Starter};
 use crate::error::{StartChildError, StartFailure};
 use crate::rules::AutoShutdown;
+use crate::tree::adopt;
 
 /// How long to wait for a name whose child is between two incarnations.
 const RESTART_TIME: Duration = Duration::from_secs(5);
@@ -31,6 +32,7 @@ async fn start_spec(shared: &Arc<Shared>, spec: Spec) -> Result<(), StartChildEr
     let limit = spec.start_timeout;
     let starter = Arc::clone(&spec.starter);
     let (direct, started) = oneshot::channel();
+    adopt(&*starter.seat(), starter.kind(), &shared.feed);
     let (at, notes) = {
         let mut state = shared.state();
         state.admit(&shared.limits)?;
@@ -41,6 +43,7 @@ async fn start_spec(shared: &Arc<Shared>, spec: Spec) -> Result<(), StartChildEr
     let abort = match Arc::clone(&starter).start(birth) {
         Ok(abort) => abort,
         Err(cause) => {
+            starter.core().refused(&cause);
             let child = starter.core().id().clone();
             drop(starter);
             fresh.remove();

@@ -43,8 +43,7 @@ impl Starter for DynamicStarter {
         self.shared.limit.clear();
         self.shared.core.begin();
         let guard = Guard::new(self.seat(), birth);
-        let task = tokio::spawn(run(Arc::clone(&self.shared), self.name.clone(), guard));
-        Ok(Some(task.abort_handle()))
+        Ok(Some(self.core().spawn(run(Arc::clone(&self.shared), self.name.clone(), guard))))
     }
 
     fn check(&self) -> Result<(), StartError> {
@@ -69,6 +68,7 @@ impl Drop for DynamicStarter {
     fn drop(&mut self) {
         self.release();
         self.shared.core.close();
+        self.shared.feed.close();
     }
 }
 

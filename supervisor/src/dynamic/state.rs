@@ -18,11 +18,13 @@ use super::flight::Flights;
 use crate::child::{ChildRef, Core, Limit, Meltdown, Note, Seat, Settings, Spec};
 use crate::error::StartChildError;
 use crate::rules::{Budget, Retries, Stage};
+use crate::tree::{BATCH, Branch, Feed};
 
 /// What the incarnations and the references of a dynamic supervisor share.
 pub(super) struct Shared {
     pub(super) core: Core,
     pub(super) limits: Limits,
+    pub(super) feed: Arc<Feed>,
     /// A child could not be killed.
     pub(super) abandoned: AtomicBool,
     /// When its stop has to be over.
@@ -97,9 +99,11 @@ pub(super) struct At {
 impl Shared {
     pub(super) fn new(settings: &Settings, limits: Limits) -> Arc<Self> {
         let core = Core::new(settings.id.clone(), settings.restart);
+        let feed = Feed::new(settings.id.clone());
         Arc::new(Self {
             core,
             limits,
+            feed,
             abandoned: AtomicBool::new(false),
             limit: Limit::default(),
             state: Mutex::default(),
@@ -118,6 +122,24 @@ impl Seat for Shared {
 
     fn limit(&self, until: Instant) {
         self.limit.bring_forward(until);
+    }
+
+    fn branch(&self) -> Option<&dyn Branch> {
+        Some(self)
+    }
+}
+
+impl Branch for Shared {
+    fn feed(&self) -> &Arc<Feed> {
+        &self.feed
+    }
+
+    fn children(&self, from: usize, into: &mut Vec<Arc<dyn Seat>>) -> Option<usize> {
+        let state = self.state();
+        let end = state.places.len().min(from + BATCH);
+        let places = state.places.get(from..end).unwrap_or_default();
+        into.extend(places.iter().filter_map(|place| Some(place.entry.as_ref()?.spec.starter.seat())));
+        (end < state.places.len()).then_some(end)
     }
 }
 

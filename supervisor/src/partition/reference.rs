@@ -13,6 +13,7 @@ use super::routes::Routes;
 use crate::child::{ChildId, ChildRef, Meltdown, Spec};
 use crate::error::{NotRunning, ResizeError, TerminateChildError};
 use crate::supervisor::{ChildCount, ChildInfo, Roster, SupervisorRef};
+use crate::tree::{Events, Snapshot};
 
 /// What all references to a partition supervisor share.
 pub(super) struct Shared<H> {
@@ -223,6 +224,20 @@ impl<H: Clone + Send + Sync + 'static> PartitionSupervisorRef<H> {
 }
 
 impl<H> PartitionSupervisorRef<H> {
+    /// It and everything below it, at this moment: of each supervisor up to 100 children. See [`Snapshot`].
+    pub fn snapshot(&self) -> Snapshot {
+        self.shared.supervisor.snapshot()
+    }
+
+    /// What happens to it and to everything below it from now on, in a queue of this many events. See [`Events`].
+    ///
+    /// # Panics
+    ///
+    /// When `capacity` is 0.
+    pub fn events(&self, capacity: usize) -> Events {
+        self.shared.supervisor.events(capacity)
+    }
+
     /// Whether it is up: all of its partitions have been started.
     pub fn is_running(&self) -> bool {
         self.shared.supervisor.is_running()

@@ -59,8 +59,8 @@ impl<S: Server, F: Fn() -> S + Send + Sync + 'static> Starter for ServerStarter<
         }
         self.slot.core.begin();
         let guard = Guard::new(self.seat(), birth);
-        let task = tokio::spawn(run(self, guard));
-        Ok(Some(task.abort_handle()))
+        let slot = Arc::clone(&self.slot);
+        Ok(Some(slot.core.spawn(run(self, guard))))
     }
 
     fn release(&self) {

@@ -224,6 +224,10 @@ impl<M: Send + 'static> Seat for Slot<M> {
         Some(self.stats())
     }
 
+    fn bytes(&self) -> usize {
+        size_of_val(self) + self.len() * size_of::<Envelope<M>>()
+    }
+
     fn vacate(&self) {
         if self.keep_mail {
             let reader = self.queue.lock().reader.leave();

@@ -49,11 +49,11 @@ impl Engine<'_> {
                 tracing::debug!(child = %core.id(), incarnation = core.incarnation(), "starting");
             }
             // Through the queue, so that a budget without a limit cannot keep the loop from anything else.
-            Err(failure) => drop(self.sender.send(Note {
-                key: key.0,
-                generation,
-                happening: Happening::Refused(Box::new(failure)),
-            })),
+            Err(failure) => {
+                child.spec.starter.core().refused(&failure);
+                let happening = Happening::Refused(Box::new(failure));
+                drop(self.sender.send(Note { key: key.0, generation, happening }));
+            }
         }
     }
 
@@ -117,6 +117,7 @@ impl Engine<'_> {
 
     fn remove(&mut self, key: Key) {
         let Some(child) = self.children.remove(&key) else { return };
+        self.shared.family().remove(key);
         self.ids.remove(child.spec.id());
         let id = child.spec.id().clone();
         // The factory is the user's, and its Drop too.
@@ -145,10 +146,9 @@ impl Engine<'_> {
     fn note_restart(&self, key: Key, cause: &ExitReason) {
         if let Some(child) = self.children.get(&key) {
             let core = child.spec.starter.core();
-            core.settle(Phase::Restarting);
             let delay = self.machine.due(key).map(|due| due.duration_since(tokio::time::Instant::now()));
             tracing::warn!(child = %core.id(), incarnation = core.incarnation(), reason = %cause, ?delay, "restarting");
-            metrics::restart(cause);
+            core.restarting(cause);
         }
     }
 

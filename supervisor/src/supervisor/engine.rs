@@ -20,6 +20,7 @@ use super::starter::Planned;
 use crate::child::{ChildId, Guard, Happening, Host, Intent, Meltdown, Note, Outcome, Seat, Spec};
 use crate::error::{StartError, StartFailure};
 use crate::rules::{Down, Ending, Key, Machine};
+use crate::tree::EventKind;
 
 pub(super) struct Engine<'a> {
     pub(super) plan: Arc<Planned>,
@@ -63,6 +64,7 @@ impl<'a> Engine<'a> {
             booted: false,
             finished: None,
         };
+        engine.shared.family().clear();
         for spec in plan.supervisor.children.specs() {
             let key = engine.machine.add(spec.policy());
             engine.admit(key, spec);
@@ -71,6 +73,7 @@ impl<'a> Engine<'a> {
     }
 
     pub(super) fn admit(&mut self, key: Key, spec: Spec) {
+        self.shared.family().admit(key, &spec);
         self.ids.insert(spec.id().clone(), key);
         self.children.insert(key, Child { spec, abort: None });
     }
@@ -135,6 +138,7 @@ impl<'a> Engine<'a> {
                     "too many restarts: the supervisor gives up"
                 );
                 crate::metrics::meltdown();
+                self.shared.core().tell(EventKind::Meltdown(meltdown.clone()));
                 let outcome = if self.booted {
                     Outcome::Exited(ExitReason::from(&meltdown))
                 } else {

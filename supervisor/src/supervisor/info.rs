@@ -23,6 +23,20 @@ pub enum ChildState {
     Abandoned,
 }
 
+impl ChildState {
+    /// Its name in lower case, as snapshots have it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Restarting => "restarting",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
 /// A child as [`which_children`](crate::SupervisorRef::which_children) lists it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -16,6 +16,7 @@ use super::info::{ChildCount, ChildInfo};
 use crate::child::{ChildId, ChildRef, ChildSpec, Core, Limit, Meltdown, Phase, Seat, Settings, Spec};
 use crate::error::{DeleteChildError, NotRunning, RestartChildError, StartChildError, TerminateChildError};
 use crate::server::{Reply, ServerRef, Slot};
+use crate::tree::{Branch, Events, Family, Feed, Snapshot};
 
 /// How many questions wait for a supervisor before those who ask do.
 const COMMANDS: usize = 64;
@@ -23,6 +24,7 @@ const COMMANDS: usize = 64;
 /// What a supervisor's incarnations and its references share.
 pub(super) struct Shared {
     slot: Arc<Slot<Command>>,
+    family: Family,
     meltdown: Mutex<Option<Meltdown>>,
     /// A child could not be killed.
     abandoned: AtomicBool,
@@ -32,8 +34,10 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(settings: &Settings) -> Arc<Self> {
         let settings = Settings { restart: settings.restart, mailbox: COMMANDS, ..Settings::new(settings.id.clone()) };
+        let family = Family::new(settings.id.clone());
         Arc::new(Self {
             slot: Slot::new(&settings),
+            family,
             meltdown: Mutex::new(None),
             abandoned: AtomicBool::new(false),
             limit: Limit::default(),
@@ -59,6 +63,10 @@ impl Shared {
         *self.meltdown.lock() = Some(meltdown);
     }
 
+    pub(super) fn family(&self) -> &Family {
+        &self.family
+    }
+
     pub(super) fn set_abandoned(&self) {
         self.abandoned.store(true, Relaxed);
     }
@@ -69,6 +77,7 @@ impl Shared {
 
     pub(super) fn close(&self) {
         self.slot.close();
+        self.family.feed().close();
     }
 }
 
@@ -83,6 +92,28 @@ impl Seat for Shared {
 
     fn limit(&self, until: Instant) {
         self.limit.bring_forward(until);
+    }
+
+    fn branch(&self) -> Option<&dyn Branch> {
+        Some(self)
+    }
+
+    fn depth(&self) -> Option<(usize, usize)> {
+        self.slot.depth()
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(self) + self.slot.bytes()
+    }
+}
+
+impl Branch for Shared {
+    fn feed(&self) -> &Arc<Feed> {
+        self.family.feed()
+    }
+
+    fn children(&self, from: usize, into: &mut Vec<Arc<dyn Seat>>) -> Option<usize> {
+        self.family.children(from, into)
     }
 }
 
@@ -247,6 +278,20 @@ impl SupervisorRef {
     /// Whether something below it could not be killed, and was left behind.
     pub fn has_abandoned(&self) -> bool {
         self.shared.has_abandoned()
+    }
+
+    /// It and everything below it, at this moment: of each supervisor up to 100 children. See [`Snapshot`].
+    pub fn snapshot(&self) -> Snapshot {
+        self.child().snapshot()
+    }
+
+    /// What happens to it and to everything below it from now on, in a queue of this many events. See [`Events`].
+    ///
+    /// # Panics
+    ///
+    /// When `capacity` is 0.
+    pub fn events(&self, capacity: usize) -> Events {
+        self.shared.family.feed().listen(capacity)
     }
 
     /// Whether it is up: all of its children have been started.

@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 
 use crate::child::{Birth, ChildSpec, Happening, Host, note_locations};
 use crate::error::{StartError, StartFailure};
+use crate::tree::plant;
 
 /// A running tree, and the handle to its root.
 ///
@@ -57,6 +58,7 @@ pub(crate) async fn start<R: Clone + Send + Sync + 'static>(spec: ChildSpec<R>) 
     let (spec, root) = spec.assemble();
     spec.check()?;
     let id = spec.id().clone();
+    plant(&*spec.starter.seat(), spec.starter.kind());
     let (direct, started) = oneshot::channel();
     let birth = Birth { notes: None, key: 0, generation: 0, direct: Some(direct) };
     note_locations();

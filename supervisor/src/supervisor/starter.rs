@@ -49,8 +49,7 @@ impl Starter for SupervisorStarter {
         self.shared.limit().clear();
         self.core().begin();
         let guard = Guard::new(self.seat(), birth);
-        let task = tokio::spawn(run(Arc::clone(&self.plan), Arc::clone(&self.shared), guard));
-        Ok(Some(task.abort_handle()))
+        Ok(Some(self.core().spawn(run(Arc::clone(&self.plan), Arc::clone(&self.shared), guard))))
     }
 
     fn check(&self) -> Result<(), StartError> {
