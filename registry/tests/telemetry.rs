@@ -57,6 +57,40 @@ async fn s9_2_handlers_are_told_of_each_operation_until_they_are_detached() {
 }
 
 #[test]
+fn s9_1_whereis_counts_as_what_the_name_is_doing() {
+    for registry in registries() {
+        let production = registry.namespace("production").unwrap();
+        let name = production.reserve::<u32>("key").unwrap();
+        let draining = production.register("leaving", 1_u32).unwrap();
+        draining.drain();
+        let (notes, _handler) = noting(&registry);
+        let whereis = |name: &str| production.whereis(name);
+        assert_eq!(whereis("key"), None);
+        let process = Process::new();
+        name.publish(&process.reference(), 1).unwrap();
+        assert_eq!(whereis("key"), Some(process.id()));
+        drop(process);
+        assert_eq!((whereis("key"), whereis("leaving"), whereis("absent"), whereis("")), (None, None, None, None));
+        production.close();
+        assert_eq!(whereis("key"), None);
+        let mut notes = notes.lock().unwrap();
+        notes.retain(|note| note.starts_with("lookup"));
+        assert_eq!(
+            *notes,
+            [
+                "lookup production/key starting",
+                "lookup production/key found",
+                "lookup production/key restarting",
+                "lookup production/leaving draining",
+                "lookup production/absent not_found",
+                "lookup production/ invalid_name",
+                "lookup production/key namespace_closed",
+            ]
+        );
+    }
+}
+
+#[test]
 fn s9_2_handlers_are_told_of_groups_and_topics() {
     for registry in registries() {
         let production = registry.namespace("production").unwrap();
@@ -185,6 +219,7 @@ fn s9_5_memory_follows_what_is_there() {
 #[cfg(feature = "metrics")]
 mod published {
     use metrics_exporter_prometheus::PrometheusBuilder;
+    use metrics_util::MetricKindMask;
 
     use super::*;
 
@@ -267,6 +302,86 @@ mod published {
             assert_eq!(messages, [14.0, 6.0, 1.0, 3.0], "{text}");
             assert_eq!(series(&text, "registry_memberships{class=\"production\"}"), Some(4.0));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s9_4_gauges_of_each_named_namespace_say_what_it_holds() {
+        for registry in registries() {
+            let recorder = PrometheusBuilder::new().build_recorder();
+            let handle = recorder.handle();
+            let publish = || {
+                metrics::with_local_recorder(&recorder, || registry.publish_metrics());
+                handle.render()
+            };
+            let of = |text: &str, what: &str, namespace: &str| {
+                series(text, &format!("registry_namespace_{what}{{namespace=\"{namespace}\"}}"))
+            };
+            let (production, other) = (registry.namespace("production").unwrap(), registry.namespace("other").unwrap());
+            let test = registry.test_namespace();
+            let _held =
+                [production.register("a", 1), other.register("a", 1), other.register("b", 1), test.register("a", 1)]
+                    .map(Result::unwrap);
+            let _watch = other.watch();
+            let mut wait = Box::pin(other.wait_for::<u32>("absent", Duration::from_secs(1)));
+            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(wait.as_mut().poll(&mut cx).is_pending());
+            let text = publish();
+            for (namespace, open) in [("production", &production), ("other", &other)] {
+                assert_eq!(of(&text, "services", namespace), Some(open.count() as f64), "{text}");
+            }
+            assert_eq!((of(&text, "waiters", "other"), of(&text, "watchers", "other")), (Some(1.0), Some(1.0)));
+            assert_eq!(
+                (of(&text, "waiters", "production"), of(&text, "watchers", "production")),
+                (Some(0.0), Some(0.0))
+            );
+            assert!(!text.contains(test.name()), "a test namespace has no series of its own: {text}");
+            drop(wait);
+            other.close();
+            let text = publish();
+            assert_eq!((of(&text, "services", "other"), of(&text, "waiters", "other")), (Some(0.0), Some(0.0)));
+        }
+    }
+
+    #[test]
+    fn s9_3_series_of_a_closed_namespace_go_from_a_recorder_that_drops_idle_ones() {
+        let registry = ServiceRegistry::new();
+        let idle = Duration::from_millis(1);
+        let recorder = PrometheusBuilder::new().idle_timeout(MetricKindMask::GAUGE, Some(idle)).build_recorder();
+        let handle = recorder.handle();
+        let publish = || {
+            metrics::with_local_recorder(&recorder, || registry.publish_metrics());
+            handle.render()
+        };
+        let (stays, goes) = (registry.namespace("stays").unwrap(), registry.namespace("goes").unwrap());
+        let _held = stays.register("key", 1).unwrap();
+        assert!(publish().contains("namespace=\"goes\""));
+        goes.close();
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            let text = publish();
+            assert_eq!(series(&text, "registry_namespace_services{namespace=\"stays\"}"), Some(1.0), "{text}");
+            if !text.contains("namespace=\"goes\"") {
+                break;
+            }
+            assert!(std::time::Instant::now() < deadline, "{text}");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn s9_3_a_thousand_named_namespaces_leave_a_bounded_number_of_series() {
+        let registry = ServiceRegistry::new();
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        for n in 0..1_000 {
+            let namespace = registry.namespace(&format!("namespace-{n}")).unwrap();
+            let _held = namespace.register("key", n).unwrap();
+            metrics::with_local_recorder(&recorder, || registry.publish_metrics());
+            namespace.close();
+        }
+        let text = handle.render();
+        let of_namespaces = text.lines().filter(|line| line.starts_with("registry_namespace_services{")).count();
+        assert_eq!(of_namespaces, 101, "the first 100, and the others together");
     }
 
     #[test]

@@ -250,5 +250,9 @@ async fn a_lock_is_held_by_one_and_freed_by_the_death_of_its_holder() {
         assert!(matches!(closed, Err(WaitError::NamespaceClosed { .. })));
         assert_eq!(held.name(), "lock");
         assert!(production.try_lock("other").is_none());
+        let again = registry.namespace("production").unwrap();
+        assert!(again.try_lock("lock").is_some(), "another namespace, another lock; the first one is still held");
+        drop(held);
+        assert_eq!(registry.stats().slots, 0);
     }
 }

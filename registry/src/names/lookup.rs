@@ -18,7 +18,13 @@ pub(super) enum Seen<R> {
 impl ProcessRegistry {
     /// The process behind a name; `None` unless the name is ready. The fastest question: no allocation and no shared write.
     pub fn whereis(&self, scope: &Scope, name: &str) -> Option<ProcessId> {
-        let find = || self.whereis_uncounted(scope, name).ok_or((LookupResult::NotFound, ()));
+        let find = || {
+            let holder = self.0.table.index().peek(Key { scope, name }, |entry| match entry.status().state {
+                State::Ready => Ok(entry.owner_id()),
+                state => Err(state),
+            });
+            holder.unwrap_or(Err(State::Gone)).map_err(|state| (result_of(scope, name, state), ()))
+        };
         self.counted(scope, name, find).ok()
     }
 
@@ -143,15 +149,29 @@ fn event_of<R, E>(seen: &Result<R, (LookupResult, E)>) -> Event {
 #[cold]
 fn absent(scope: &Scope, name: &str, state: State) -> (LookupResult, LookupError) {
     let at = scope.subject(name);
-    match state {
-        State::Starting => (LookupResult::Starting, LookupError::Starting { at }),
-        // A value that was replaced while it was looked at counts as a restart: the next look finds the new one.
-        State::Restarting | State::Ready => (LookupResult::Restarting, LookupError::Restarting { at }),
-        State::Draining => (LookupResult::Draining, LookupError::Draining { at }),
+    let error = match state {
+        State::Starting => LookupError::Starting { at },
+        State::Restarting | State::Ready => LookupError::Restarting { at },
+        State::Draining => LookupError::Draining { at },
         State::Gone => match NameProblem::of(name) {
-            _ if scope.is_closed() => (LookupResult::Closed, LookupError::NamespaceClosed { at }),
-            Some(problem) => (LookupResult::InvalidName, LookupError::InvalidName { at, problem }),
-            None => (LookupResult::NotFound, LookupError::NotFound { at }),
+            _ if scope.is_closed() => LookupError::NamespaceClosed { at },
+            Some(problem) => LookupError::InvalidName { at, problem },
+            None => LookupError::NotFound { at },
         },
+    };
+    (result_of(scope, name, state), error)
+}
+
+/// What a lookup that finds nothing ready counts as.
+#[cold]
+fn result_of(scope: &Scope, name: &str, state: State) -> LookupResult {
+    match state {
+        State::Starting => LookupResult::Starting,
+        // A value that was replaced while it was looked at counts as a restart: the next look finds the new one.
+        State::Restarting | State::Ready => LookupResult::Restarting,
+        State::Draining => LookupResult::Draining,
+        State::Gone if scope.is_closed() => LookupResult::Closed,
+        State::Gone if NameProblem::of(name).is_some() => LookupResult::InvalidName,
+        State::Gone => LookupResult::NotFound,
     }
 }

@@ -129,6 +129,12 @@ impl ProcessRegistry {
         self.0.table.telemetry().handlers.detach(handler)
     }
 
+    /// The open scopes that have a name, in no order.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn named_scopes(&self) -> Vec<Scope> {
+        self.0.scopes.iter().map(|scope| scope.clone()).collect()
+    }
+
     /// How many names each class of namespaces holds, in the order of [`NamespaceClass::ALL`].
     pub fn count_by_class(&self) -> [(NamespaceClass, usize); 3] {
         NamespaceClass::ALL.map(|class| (class, self.0.table.count_of(class)))

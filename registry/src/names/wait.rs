@@ -99,7 +99,7 @@ impl ProcessRegistry {
             return Err(WaitError::InvalidName { at: scope.subject(name), problem });
         }
         let slot = self.slot(scope, name);
-        let _waiting = self.table().waiting();
+        let _waiting = self.table().waiting(scope);
         let sleep = match Instant::now().checked_add(timeout) {
             Some(deadline) => tokio::time::sleep_until(deadline),
             // Longer than the clock counts: some thirty years will do.

@@ -11,6 +11,9 @@ use crate::table::SlotRef;
 
 /// Holds a named lock as long as it exists: move it into the task that works under it, and its end frees the lock,
 /// whatever ended it.
+///
+/// It has its own life, not that of its namespace: closing the namespace refuses and ends the waits for the lock, and
+/// leaves the one who holds it alone. The lock of the same name in a new namespace of the same name is another one.
 #[must_use = "the lock is freed when this is dropped"]
 pub struct LockGuard {
     name: Box<str>,

@@ -86,6 +86,12 @@ impl Log {
         self.watchers.load(Acquire) > 0
     }
 
+    /// How many watch.
+    #[cfg(feature = "metrics")]
+    pub(super) fn watchers(&self) -> usize {
+        usize::try_from(self.watchers.load(Acquire)).unwrap_or(usize::MAX)
+    }
+
     /// Under the lock of the changed key's partition: changes of one key are in their order.
     pub(super) fn push(&self, change: Change) {
         let oldest = {

@@ -60,6 +60,7 @@ struct Inner {
     closed: AtomicBool,
     /// By partition, written under its lock.
     counts: Box<[Count]>,
+    waiting: Count,
     log: Log,
     /// Only test namespaces: they come and go by the thousand and must not pay for the whole registry when they close.
     members: Option<Mutex<Members>>,
@@ -74,6 +75,7 @@ impl Scope {
             class,
             closed: AtomicBool::new(false),
             counts: (0..table.partitions().len()).map(|_| Count::default()).collect(),
+            waiting: Count::default(),
             log: Log::default(),
             members: (class == NamespaceClass::Test).then(|| Mutex::new(HashMap::default())),
         }))
@@ -115,6 +117,22 @@ impl Scope {
     /// The number of names in it, reserved ones included.
     pub fn count(&self) -> usize {
         self.0.counts.iter().map(|count| count.0.load(Relaxed)).sum()
+    }
+
+    /// The number of waits for a name in it.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn waiters(&self) -> usize {
+        self.0.waiting.0.load(Relaxed)
+    }
+
+    /// The number of its watchers.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn watchers(&self) -> usize {
+        self.0.log.watchers()
+    }
+
+    pub(super) fn waiting(&self) -> &AtomicUsize {
+        &self.0.waiting.0
     }
 
     pub(super) fn log(&self) -> &Log {

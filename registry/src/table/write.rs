@@ -34,11 +34,13 @@ pub(crate) struct Table {
 struct Apart<T>(T);
 
 /// One wait under way.
-pub(crate) struct Waiting<'a>(&'a AtomicUsize);
+pub(crate) struct Waiting<'a>([&'a AtomicUsize; 2]);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+        for count in self.0 {
+            count.fetch_sub(1, Relaxed);
+        }
     }
 }
 
@@ -116,10 +118,13 @@ impl Table {
         &self.telemetry
     }
 
-    /// Counts a wait until the answer is dropped.
-    pub(crate) fn waiting(&self) -> Waiting<'_> {
-        self.waiting.0.fetch_add(1, Relaxed);
-        Waiting(&self.waiting.0)
+    /// Counts a wait in a scope until the answer is dropped.
+    pub(crate) fn waiting<'a>(&'a self, scope: &'a Scope) -> Waiting<'a> {
+        let counts = [&self.waiting.0, scope.waiting()];
+        for count in counts {
+            count.fetch_add(1, Relaxed);
+        }
+        Waiting(counts)
     }
 
     pub(crate) fn waiters(&self) -> usize {

@@ -49,6 +49,12 @@ impl ProcessRegistry {
             "Health monitors, by class of namespace and where their service stands."
         );
         describe_gauge!("registry_services", "Names held now, reserved ones included, by class of namespace.");
+        describe_gauge!(
+            "registry_namespace_services",
+            "Names held now, reserved ones included, by named namespace: of the first 100 of them, the others as `_other`."
+        );
+        describe_gauge!("registry_namespace_waiters", "Waits for a name under way, by named namespace.");
+        describe_gauge!("registry_namespace_watchers", "Watches, by named namespace.");
         describe_gauge!("registry_partition_services", "Names held now, by write partition.");
         describe_gauge!("registry_watchers", "Watches of namespaces.");
         describe_gauge!(
@@ -62,8 +68,10 @@ impl ProcessRegistry {
 
     /// Hands the present counts to the installed recorder. Call it when somebody scrapes; nothing is published otherwise.
     ///
-    /// The number of series is constant: all test namespaces are one class. One registry of a program publishes, since
-    /// the series carry no name of it.
+    /// The number of series is bounded: all test namespaces are one class and have no series of their own; of the named
+    /// ones the first 100 have, and the others are added up as `_other`. A namespace that was closed is published with
+    /// zeros once and then no more: a recorder that drops idle gauges (`PrometheusBuilder::idle_timeout`) forgets it.
+    /// One registry of a program publishes, since the series carry no name of it.
     pub fn publish_metrics(&self) {
         let table = self.table();
         for (class, services) in self.count_by_class() {
@@ -108,6 +116,12 @@ impl ProcessRegistry {
             }
             counter!("registry_unregistrations_total", "class" => label).absolute(sum(Event::Unregister));
             gauge!("registry_services", "class" => label).set(as_gauge(services));
+        }
+        let open = self.named_scopes();
+        for (name, census) in table.telemetry().places.rows(open.iter().map(|scope| (scope.name(), scope.into()))) {
+            gauge!("registry_namespace_services", "namespace" => name.clone()).set(as_gauge(census.services));
+            gauge!("registry_namespace_waiters", "namespace" => name.clone()).set(as_gauge(census.waiters));
+            gauge!("registry_namespace_watchers", "namespace" => name).set(as_gauge(census.watchers));
         }
         let durations = histogram!("registry_lookup_duration_seconds");
         table.telemetry().counters.take_samples(|took| durations.record(took));

@@ -5,6 +5,8 @@ mod bridge;
 mod counters;
 mod event;
 mod handlers;
+#[cfg(feature = "metrics")]
+mod places;
 mod record;
 mod samples;
 

@@ -15,6 +15,9 @@ use crate::table::Scope;
 pub(crate) struct Telemetry {
     pub(super) counters: Counters,
     pub(crate) handlers: Handlers,
+    /// Which namespaces have metric series of their own.
+    #[cfg(feature = "metrics")]
+    pub(super) places: super::places::Places,
 }
 
 impl Telemetry {
