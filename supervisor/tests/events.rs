@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use futures_util::StreamExt;
 use registry::ServiceRegistry;
-use supervisor::testing::settle;
+use supervisor::testing::{Recorder, exited, restarting, settle, started};
 use supervisor::{
     ChildKind, ChildRef, ChildSpec, DynamicSupervisor, EventKind, Events, ExitReason, Lagged, PartitionSupervisor,
     Restart, Shutdown, Strategy, Supervisor,
@@ -221,20 +221,19 @@ async fn s10_1_events_of_a_child_come_in_order_whatever_happens_at_the_same_time
 
 #[tokio::test(start_paused = true)]
 async fn s10_1_partitions_are_seen_as_children_with_their_indices() {
-    let workers = PartitionSupervisor::new(|_| idle("worker")).partitions(2).id("workers").start().await.unwrap();
-    let mut events = workers.events(100);
+    let workers = PartitionSupervisor::new(|_| idle("worker")).partitions(2).id("workers");
+    let (workers, mut recorder) = Recorder::start(workers).await;
+    let workers = workers.unwrap();
+    recorder.expect([started("workers/0"), started("workers/1"), started("workers")]);
     workers.resize(3).await.unwrap();
     workers.kill_partition(0).await.unwrap();
     settle().await;
-    assert_eq!(
-        told(&mut events),
-        [
-            "workers/2 #1 started",
-            "workers/0 #1 exited (killed)",
-            "workers/0 #1 restarting (killed)",
-            "workers/0 #2 started"
-        ]
-    );
+    recorder.expect([
+        started("workers/2"),
+        exited("workers/0", ExitReason::Killed),
+        restarting("workers/0", ExitReason::Killed),
+        started("workers/0").incarnation(2),
+    ]);
     let snapshot = workers.snapshot();
     let seen: Vec<_> = snapshot.root.children.iter().map(|child| (&*child.id, child.incarnation)).collect();
     assert_eq!(seen, [("0", 2), ("1", 1), ("2", 1)]);

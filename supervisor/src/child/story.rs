@@ -26,6 +26,8 @@ pub(super) struct Story {
     name: OnceLock<Arc<Name>>,
     times: Mutex<Times>,
     restarts: AtomicU32,
+    /// To abort the present incarnation by, without anybody having meant to.
+    crash: Mutex<Option<AbortHandle>>,
     /// Of the future of the present incarnation.
     bytes: AtomicU32,
     /// The present incarnation follows another one by itself.
@@ -56,6 +58,7 @@ impl Story {
             name: OnceLock::new(),
             times: Mutex::default(),
             restarts: AtomicU32::new(0),
+            crash: Mutex::new(None),
             bytes: AtomicU32::new(0),
             again: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
@@ -78,6 +81,8 @@ impl Story {
 
     pub(super) fn end(&self, abandoned: bool) {
         self.times.lock().ended = Some(Instant::now());
+        let crash = self.crash.lock().take();
+        drop(crash);
         self.abandoned.store(abandoned, Relaxed);
     }
 
@@ -190,7 +195,27 @@ impl Core {
     pub(crate) fn spawn(&self, main: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
         let main = main.instrument(self.span());
         self.story.bytes.store(u32::try_from(size_of_val(&main)).unwrap_or(u32::MAX), Relaxed);
-        tokio::spawn(main).abort_handle()
+        let incarnation = self.incarnation();
+        let abort = tokio::spawn(main).abort_handle();
+        let stale = self.story.crash.lock().replace(abort.clone());
+        drop(stale);
+        if self.has_ended(incarnation) {
+            // It was quicker than this: its memory is not to be kept.
+            let stale = self.story.crash.lock().take();
+            drop(stale);
+        }
+        abort
+    }
+
+    /// Whether there is an incarnation that can be made to crash.
+    pub(crate) fn can_crash(&self) -> bool {
+        matches!(self.phase(), Phase::Starting | Phase::Running) && self.story.crash.lock().is_some()
+    }
+
+    /// Aborts the incarnation, without its supervisor having meant it. `false` when there is none that can be.
+    pub(crate) fn crash(&self) -> bool {
+        let crash = if self.can_crash() { self.story.crash.lock().clone() } else { None };
+        crash.as_ref().map(AbortHandle::abort).is_some()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Help for tests of supervised programs.
+//! Waiting for a tree to be quiet.
 
 use std::time::Duration;
 
