@@ -2,8 +2,9 @@
 //!
 //! A program is a tree. Its leaves are [`Server`]s, tasks and threads, its inner nodes are [`Supervisor`]s: they start their
 //! children in order, restart those that crash, give up when that does not help, and stop them in reverse order. A
-//! [`DynamicSupervisor`] has children that come and go, a [`PartitionSupervisor`] identical ones that keys are routed to.
-//! [`run`] is the root of a program: it stops the tree when the process is asked to end.
+//! [`DynamicSupervisor`] has children that come and go, a [`PartitionSupervisor`] identical ones that keys are routed to, a
+//! [`TaskSupervisor`] tasks that give a result. [`run`] is the root of a program: it stops the tree when the process is asked to
+//! end.
 //!
 //! ```
 //! use std::time::Duration;
@@ -52,6 +53,7 @@ mod partition;
 mod rules;
 mod server;
 mod supervisor;
+mod task;
 pub mod testing;
 mod tree;
 
@@ -69,6 +71,7 @@ pub use registry::{ExitReason, IntoExitReason, Panic};
 pub use rules::{AutoShutdown, Backoff, Restart, Shutdown, Strategy};
 pub use server::{Context, Failure, Flow, Init, MailboxStats, Overflow, Reply, Server, ServerRef, TimerId};
 pub use supervisor::{ChildCount, ChildInfo, ChildState, Subtree, Supervisor, SupervisorRef, Tree};
+pub use task::{OnTimeout, TaskExit, TaskHandle, TaskStream, TaskSupervisor, TaskSupervisorRef};
 pub use tree::{
     ChildSnapshot, Event, EventKind, Events, Lagged, LastExit, MailboxDepth, RegisteredName, Snapshot, StateCount,
 };

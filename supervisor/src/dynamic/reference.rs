@@ -7,9 +7,9 @@ use std::time::Duration;
 use registry::{ExitReason, Namespace, ServiceKey};
 use tokio::time::Instant;
 
-use super::start::{start_child, start_or_get, tell};
+use super::start::{start_child, start_now, start_or_get, tell};
 use super::state::{Door, Entry, Shared};
-use crate::child::{ChildId, ChildRef, ChildSpec, Happening, Intent, Meltdown, Phase};
+use crate::child::{ChildId, ChildRef, ChildSpec, Happening, Intent, Meltdown, Phase, Spec};
 use crate::error::{StartChildError, TerminateChildError};
 use crate::rules::Restart;
 use crate::supervisor::{ChildCount, ChildInfo, ChildState};
@@ -102,6 +102,19 @@ impl DynamicSupervisorRef {
         }
         child.gone().await;
         Ok(())
+    }
+
+    /// Starts a child that counts as up from its start on.
+    pub(crate) fn start_now(&self, spec: Spec) -> Result<(), StartChildError> {
+        start_now(&self.shared, spec)
+    }
+
+    /// Has a child stopped, if it is one, without waiting for it.
+    pub(crate) fn ask_to_stop(&self, child: &ChildRef) {
+        let state = self.shared.state();
+        if let Some(at) = state.find(child) {
+            tell(state.notes.as_ref(), at, Happening::Unwanted);
+        }
     }
 
     /// Aborts a child as if it had crashed: it ends as [`Killed`](ExitReason::Killed), and is restarted if its restart type

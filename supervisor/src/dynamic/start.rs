@@ -28,8 +28,25 @@ pub(super) async fn start_child<H: Clone + Send + Sync + 'static>(
 }
 
 async fn start_spec(shared: &Arc<Shared>, spec: Spec) -> Result<(), StartChildError> {
-    spec.check_in(shared.core.id(), AutoShutdown::Never).map_err(StartChildError::Invalid)?;
     let limit = spec.start_timeout;
+    let (fresh, starter, started) = launch(shared, spec)?;
+    match in_time(started, limit).await {
+        Ok(first) => admit(fresh, starter, first.ok()),
+        Err(limit) => Err(fresh.overdue(&starter, limit).await),
+    }
+}
+
+/// Starts a child that counts as up from its start on.
+pub(super) fn start_now(shared: &Arc<Shared>, spec: Spec) -> Result<(), StartChildError> {
+    let (fresh, starter, mut started) = launch(shared, spec)?;
+    let first = started.try_recv().ok();
+    admit(fresh, starter, first)
+}
+
+type Launched<'a> = (Fresh<'a>, Arc<dyn Starter>, oneshot::Receiver<Happening>);
+
+fn launch(shared: &Arc<Shared>, spec: Spec) -> Result<Launched<'_>, StartChildError> {
+    spec.check_in(shared.core.id(), AutoShutdown::Never).map_err(StartChildError::Invalid)?;
     let starter = Arc::clone(&spec.starter);
     let (direct, started) = oneshot::channel();
     adopt(&*starter.seat(), starter.kind(), &shared.feed);
@@ -51,19 +68,22 @@ async fn start_spec(shared: &Arc<Shared>, spec: Spec) -> Result<(), StartChildEr
         }
     };
     fresh.set_abort(abort);
-    let started = match in_time(started, limit).await {
-        Ok(started) => started,
-        Err(limit) => return Err(fresh.overdue(&starter, limit).await),
-    };
-    let cause = match started {
-        Ok(Happening::Ready) => {
+    Ok((fresh, starter, started))
+}
+
+/// What becomes of a child by the first that is heard of it.
+fn admit(fresh: Fresh<'_>, starter: Arc<dyn Starter>, first: Option<Happening>) -> Result<(), StartChildError> {
+    let cause = match first {
+        Some(Happening::Ready) => {
             fresh.settle();
             return Ok(());
         }
-        Ok(Happening::Exited(reason)) => StartFailure::Exited(reason),
-        Ok(Happening::Refused(failure)) => *failure,
-        Ok(Happening::Ignored | Happening::Unwanted | Happening::Overdue | Happening::Changed) => StartFailure::Ignored,
-        Err(_) => StartFailure::Exited(registry::ExitReason::Killed),
+        Some(Happening::Exited(reason)) => StartFailure::Exited(reason),
+        Some(Happening::Refused(failure)) => *failure,
+        Some(Happening::Ignored | Happening::Unwanted | Happening::Overdue | Happening::Changed) => {
+            StartFailure::Ignored
+        }
+        None => StartFailure::Exited(registry::ExitReason::Killed),
     };
     let child = starter.core().id().clone();
     drop(starter);

@@ -1,7 +1,7 @@
 //! What can be a supervisor in a tree.
 
-/// A [`Supervisor`](crate::Supervisor), a [`DynamicSupervisor`](crate::DynamicSupervisor) or a
-/// [`PartitionSupervisor`](crate::PartitionSupervisor), as a child of another. `Ref` is the
+/// A [`Supervisor`](crate::Supervisor), [`DynamicSupervisor`](crate::DynamicSupervisor),
+/// [`PartitionSupervisor`](crate::PartitionSupervisor) or [`TaskSupervisor`](crate::TaskSupervisor), as a child of another. `Ref` is the
 /// handle to it.
 pub trait Subtree: sealed::IntoBody<Handle = Self::Ref> {
     /// The handle to it.
