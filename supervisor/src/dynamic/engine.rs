@@ -10,6 +10,7 @@ use std::task::Poll;
 
 use registry::ExitReason;
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::start::tell;
@@ -19,8 +20,9 @@ use crate::metrics;
 use crate::rules::{Gate, Shutdown, Stage, Step, Window};
 use crate::tree::EventKind;
 
-/// How many children are asked to stop before the loop looks at anything else.
-const BATCH: u32 = 1024;
+/// How many children are asked to stop before they are let run: as many as one of tokio's run queues holds. What they touch
+/// when they are asked, end and are taken out is then still in the caches.
+const BATCH: u32 = 256;
 
 pub(super) struct Engine {
     shared: Arc<Shared>,
@@ -61,14 +63,23 @@ impl Engine {
             let stopping = self.ending.is_some();
             let unasked = stopping && self.asked < self.shared.state().places();
             tokio::select! {
-                Some(note) = self.notes.recv() => self.hear(note),
+                Some(note) = self.notes.recv() => self.hear_batch(note),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => self.tick(),
                 limit = asked(&self.shared, self.order) => {
                     self.order = Some(limit);
                     self.stop_by(limit);
                 }
-                () = std::future::ready(()), if unasked => self.ask_batch(),
+                () = yield_now(), if unasked => self.ask_batch(),
             }
+        }
+    }
+
+    /// This note, and those that have come meanwhile: looking at everything else is left for in between.
+    fn hear_batch(&mut self, first: Note) {
+        self.hear(first);
+        for _ in 1..BATCH {
+            let Ok(note) = self.notes.try_recv() else { break };
+            self.hear(note);
         }
     }
 
@@ -95,7 +106,6 @@ impl Engine {
     }
 
     fn ended(&mut self, at: At, reason: ExitReason) {
-        let now = Instant::now();
         let (starter, again) = {
             let mut state = self.shared.state();
             let Some(entry) = state.get(at) else { return };
@@ -103,7 +113,7 @@ impl Engine {
                 // Its starter has heard of the init, and has yet to come by.
                 entry.fresh = false;
             }
-            entry.retries.iter_mut().for_each(|retries| retries.down(now));
+            entry.retries.iter_mut().for_each(|retries| retries.down(Instant::now()));
             let kept = entry.stage.is_none() || entry.overdue;
             let again = kept && self.ending.is_none() && entry.spec.restart.after(&reason);
             (Arc::clone(&entry.spec.starter), again)
@@ -118,6 +128,7 @@ impl Engine {
             drop(starter);
             return self.remove(at);
         }
+        let now = Instant::now();
         let Some(due) = self.due_after(at, now) else {
             let child = core.id().clone();
             drop(starter);
@@ -266,7 +277,7 @@ impl Engine {
 
     fn take_down(&mut self, at: At) {
         let now = Instant::now();
-        let limit = self.shared.limit.until();
+        let limit = self.order.flatten();
         let grace = self.shared.limits.grace;
         let (starter, abort, stage, step) = {
             let mut state = self.shared.state();
@@ -283,7 +294,8 @@ impl Engine {
             let limit_here = limit.filter(|_| !entry.spec.starter.kind().is_supervisor());
             let (stage, step) = Stage::begin(entry.spec.shutdown, limit_here, grace, now);
             entry.stage = Some(stage);
-            (Arc::clone(&entry.spec.starter), entry.abort.clone(), stage, step)
+            let abort = if step == Step::Ask { None } else { entry.abort.clone() };
+            (Arc::clone(&entry.spec.starter), abort, stage, step)
         };
         self.deadlines.extend(stage.deadline().map(|until| Reverse((until, at.index, at.generation))));
         match (step, abort) {

@@ -41,7 +41,7 @@ impl<K: Copy + Eq + Hash> Gate<K> {
 
     /// Somebody's init is done, or it has ended. Says whether it was inside.
     pub(crate) fn leave(&mut self, who: K) -> bool {
-        self.inside.remove(&who)
+        !self.inside.is_empty() && self.inside.remove(&who)
     }
 }
 
