@@ -114,7 +114,7 @@ pub(super) fn class(reason: &ExitReason) -> &'static str {
 
 pub(super) fn worker(worker: &Worker, world: &World) -> ChildSpec<ServerRef<Acting>> {
     let (id, stop, world) = (worker.id.clone(), worker.stop, world.clone());
-    ChildSpec::server(move || Acting {
+    let spec = ChildSpec::server(move || Acting {
         id: id.clone(),
         stop,
         world: world.clone(),
@@ -124,7 +124,8 @@ pub(super) fn worker(worker: &Worker, world: &World) -> ChildSpec<ServerRef<Acti
     })
     .id(worker.id.clone())
     .restart(restart(worker.restart))
-    .shutdown(shutdown(worker.shutdown))
+    .shutdown(shutdown(worker.shutdown));
+    if worker.significant { spec.significant() } else { spec }
 }
 
 pub(super) fn restart(restart: Restart) -> supervisor::Restart {

@@ -12,14 +12,15 @@ use super::scenario::{
 #[derive(Clone, Debug)]
 enum Sketch {
     Worker(Manner),
-    Static { budget: u32, restart: Restart, strategy: Together, children: Vec<Sketch> },
-    Dynamic { budget: u32, restart: Restart, manner: Manner },
+    Static { budget: u32, restart: Restart, significant: bool, strategy: Together, auto: Auto, children: Vec<Sketch> },
+    Dynamic { budget: u32, restart: Restart, significant: bool, manner: Manner },
 }
 
 /// How a worker is restarted and stopped.
 #[derive(Clone, Copy, Debug)]
 struct Manner {
     restart: Restart,
+    significant: bool,
     shutdown: Shutdown,
     stop: Stop,
 }
@@ -40,7 +41,7 @@ enum Deed {
 pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
     let scripts = proptest::collection::vec((pick(), outcomes()), 0..3);
     (root(), scripts, proptest::collection::vec(deed(), 0..14)).prop_map(|(root, scripts, deeds)| {
-        let root = named(root, &mut 0);
+        let root = named(root, Auto::Never, &mut 0);
         let scripts = scripts.into_iter().map(|(at, outcomes)| script(&root, at, outcomes)).collect();
         let steps = deeds.into_iter().filter_map(|deed| step(&root, deed)).collect();
         Scenario { root, scripts, steps }
@@ -54,20 +55,33 @@ fn pick() -> impl Strategy<Value = usize> {
 fn root() -> impl Strategy<Value = Sketch> {
     let leaf = prop_oneof![
         8 => manner().prop_map(Sketch::Worker),
-        1 => (budget(), restart(), manner())
-            .prop_map(|(budget, restart, manner)| Sketch::Dynamic { budget, restart, manner }),
+        1 => (budget(), restart(), any::<bool>(), manner()).prop_map(|(budget, restart, significant, manner)| {
+            Sketch::Dynamic { budget, restart, significant, manner }
+        }),
     ];
     let inner = leaf.prop_recursive(2, 12, 4, |child| {
-        (budget(), restart(), strategy(), proptest::collection::vec(child, 0..5))
-            .prop_map(|(budget, restart, strategy, children)| Sketch::Static { budget, restart, strategy, children })
+        let children = proptest::collection::vec(child, 0..5);
+        (budget(), restart(), any::<bool>(), strategy(), auto(), children).prop_map(
+            |(budget, restart, significant, strategy, auto, children)| Sketch::Static {
+                budget,
+                restart,
+                significant,
+                strategy,
+                auto,
+                children,
+            },
+        )
     });
-    let root =
-        (budget(), strategy(), proptest::collection::vec(inner, 0..6)).prop_map(|(budget, strategy, children)| {
-            Sketch::Static { budget, restart: Restart::Permanent, strategy, children }
-        });
+    let root = (budget(), strategy(), auto(), proptest::collection::vec(inner, 0..6)).prop_map(
+        |(budget, strategy, auto, children)| {
+            let restart = Restart::Permanent;
+            Sketch::Static { budget, restart, significant: false, strategy, auto, children }
+        },
+    );
     let dynamic = (budget(), manner()).prop_map(|(budget, manner)| Sketch::Dynamic {
         budget,
         restart: Restart::Permanent,
+        significant: false,
         manner,
     });
     prop_oneof![9 => root, 1 => dynamic]
@@ -79,6 +93,10 @@ fn budget() -> impl Strategy<Value = u32> {
 
 fn strategy() -> impl Strategy<Value = Together> {
     prop_oneof![Just(Together::OneForOne), Just(Together::OneForAll), Just(Together::RestForOne)]
+}
+
+fn auto() -> impl Strategy<Value = Auto> {
+    prop_oneof![3 => Just(Auto::Never), 1 => Just(Auto::AnySignificant), 1 => Just(Auto::AllSignificant)]
 }
 
 fn restart() -> impl Strategy<Value = Restart> {
@@ -97,7 +115,12 @@ fn manner() -> impl Strategy<Value = Manner> {
         1 => (shutdown, Just(Stop::Crash)),
         1 => (prop_oneof![Just(Shutdown::BrutalKill), Just(Shutdown::Millis(3))], Just(Stop::Stubborn)),
     ];
-    (restart(), stop).prop_map(|(restart, (shutdown, stop))| Manner { restart, shutdown, stop })
+    (restart(), any::<bool>(), stop).prop_map(|(restart, significant, (shutdown, stop))| Manner {
+        restart,
+        significant,
+        shutdown,
+        stop,
+    })
 }
 
 fn outcomes() -> impl Strategy<Value = Vec<Outcome>> {
@@ -136,31 +159,38 @@ fn deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
-fn named(sketch: Sketch, next: &mut u32) -> Node {
+/// Names a sketch whose parent has this auto shutdown.
+fn named(sketch: Sketch, parent: Auto, next: &mut u32) -> Node {
     let id = format!("s{next}");
     *next += 1;
-    let (budget, restart, kind) = match sketch {
-        Sketch::Static { budget, restart, strategy, children } => {
+    let (budget, restart, significant, auto, kind) = match sketch {
+        Sketch::Static { budget, restart, significant, strategy, auto, children } => {
             let child = |sketch| match sketch {
                 Sketch::Worker(manner) => {
                     *next += 1;
-                    Child::Worker(worker(format!("w{}", *next - 1), manner))
+                    Child::Worker(worker(format!("w{}", *next - 1), auto, manner))
                 }
-                node => Child::Supervisor(named(node, next)),
+                node => Child::Supervisor(named(node, auto, next)),
             };
-            (budget, restart, Kind::Static { strategy, children: children.into_iter().map(child).collect() })
+            let children = children.into_iter().map(child).collect();
+            (budget, restart, significant, auto, Kind::Static { strategy, children })
         }
-        Sketch::Dynamic { budget, restart, manner } => {
+        Sketch::Dynamic { budget, restart, significant, manner } => {
             let Manner { restart: each, shutdown, .. } = manner;
-            (budget, restart, Kind::Dynamic { restart: each, significant: false, shutdown })
+            (budget, restart, significant, Auto::Never, Kind::Dynamic { restart: each, shutdown })
         }
         Sketch::Worker(_) => unreachable!("no worker is the root"),
     };
-    Node { id, budget, restart, significant: false, auto: Auto::Never, kind }
+    Node { id, budget, restart, significant: may_be(significant, restart, parent), auto, kind }
 }
 
-fn worker(id: String, Manner { restart, shutdown, stop }: Manner) -> Worker {
-    Worker { id, restart, significant: false, shutdown, stop }
+fn worker(id: String, parent: Auto, Manner { restart, significant, shutdown, stop }: Manner) -> Worker {
+    Worker { id, restart, significant: may_be(significant, restart, parent), shutdown, stop }
+}
+
+/// Other combinations are refused, by both.
+fn may_be(significant: bool, restart: Restart, parent: Auto) -> bool {
+    significant && restart != Restart::Permanent && parent != Auto::Never
 }
 
 fn at<T: Clone>(all: &[T], at: usize) -> Option<T> {
@@ -215,16 +245,16 @@ fn step(root: &Node, deed: Deed) -> Option<Step> {
             let manner = match node.kind {
                 Kind::Static { .. } => manner,
                 // Who never stops has to be killed, and soon.
-                Kind::Dynamic { restart, shutdown, .. } => {
+                Kind::Dynamic { restart, shutdown } => {
                     let stop = match (manner.stop, shutdown) {
                         (Stop::Stubborn, Shutdown::Infinity | Shutdown::Millis(5_000)) => Stop::Obey,
                         (Stop::Obey | Stop::Crash, Shutdown::Millis(3)) => Stop::Stubborn,
                         (stop, _) => stop,
                     };
-                    Manner { restart, shutdown, stop }
+                    Manner { restart, significant: false, shutdown, stop }
                 }
             };
-            Step::Start { supervisor: node.id.clone(), worker: worker(at(&node.workers(), id)?, manner) }
+            Step::Start { supervisor: node.id.clone(), worker: worker(at(&node.workers(), id)?, node.auto, manner) }
         }
         Deed::Terminate(pick, id) => {
             let node = supervisor(pick)?;

@@ -255,14 +255,13 @@ name(Id) -> atom_to_list(Id).
 
 start_supervisor(Env, Node) -> supervisor:start_link(?MODULE, {Env, Node}).
 
-init({Env = #{table := Table}, {dynamic, Id, Budget, _, _, Restart, Significant, Auto, Shutdown}}) ->
+init({Env = #{table := Table}, {dynamic, Id, Budget, _, _, Restart, Shutdown}}) ->
     ets:insert(Table, {{kind, Id}, dynamic}),
-    Flags = #{strategy => simple_one_for_one, intensity => Budget, period => 3600, auto_shutdown => Auto},
+    Flags = #{strategy => simple_one_for_one, intensity => Budget, period => 3600},
     Worker = #{
         id => worker,
         start => {?MODULE, start_worker, [maps:with([log, table], Env)]},
         restart => Restart,
-        significant => Significant,
         shutdown => Shutdown
     },
     {ok, {Flags, [Worker]}};

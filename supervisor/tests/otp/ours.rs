@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use supervisor::testing::settle;
 use supervisor::{
-    ChildInfo, ChildRef, ChildSpec, ChildState, DeleteChildError, DynamicSupervisor, DynamicSupervisorRef, NotRunning,
-    RestartChildError, StartChildError, StartError, StartFailure, Supervisor, SupervisorRef, TerminateChildError, Tree,
+    AutoShutdown, ChildInfo, ChildRef, ChildSpec, ChildState, DeleteChildError, DynamicSupervisor,
+    DynamicSupervisorRef, NotRunning, RestartChildError, StartChildError, StartError, StartFailure, Supervisor,
+    SupervisorRef, TerminateChildError, Tree,
 };
 
 use super::acting::{Acting, World, class, restart, worker};
-use super::scenario::{Child, Kind, Node, Scenario, Step, Strategy, Why, Worker};
+use super::scenario::{Auto, Child, Kind, Node, Scenario, Step, Strategy, Why, Worker};
 
 fn strategy(strategy: Strategy) -> supervisor::Strategy {
     match strategy {
@@ -23,20 +24,30 @@ fn strategy(strategy: Strategy) -> supervisor::Strategy {
 const PERIOD: Duration = Duration::from_secs(3_600);
 
 fn fixed(node: &Node, together: Strategy, children: &[Child], world: &World) -> Supervisor {
-    let mut tree = Supervisor::new(strategy(together)).id(node.id.clone()).budget(node.budget, PERIOD);
+    let auto = match node.auto {
+        Auto::Never => AutoShutdown::Never,
+        Auto::AnySignificant => AutoShutdown::AnySignificant,
+        Auto::AllSignificant => AutoShutdown::AllSignificant,
+    };
+    let tree = Supervisor::new(strategy(together)).id(node.id.clone()).budget(node.budget, PERIOD);
+    let mut tree = tree.auto_shutdown(auto);
     for child in children {
         tree = match child {
             Child::Worker(spec) => tree.child(worker(spec, world)),
             Child::Supervisor(node) => match &node.kind {
                 Kind::Static { strategy, children } => {
-                    let inner = fixed(node, *strategy, children, world);
-                    tree.child(ChildSpec::supervisor(inner).restart(restart(node.restart)))
+                    tree.child(nested(node, ChildSpec::supervisor(fixed(node, *strategy, children, world))))
                 }
-                Kind::Dynamic { .. } => tree.child(ChildSpec::supervisor(dynamic(node)).restart(restart(node.restart))),
+                Kind::Dynamic { .. } => tree.child(nested(node, ChildSpec::supervisor(dynamic(node)))),
             },
         };
     }
     tree
+}
+
+fn nested<H: Clone + Send + Sync + 'static>(node: &Node, spec: ChildSpec<H>) -> ChildSpec<H> {
+    let spec = spec.restart(restart(node.restart));
+    if node.significant { spec.significant() } else { spec }
 }
 
 fn dynamic(node: &Node) -> DynamicSupervisor {

@@ -31,7 +31,7 @@ pub(crate) enum Stop {
     Stubborn,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Restart {
     Permanent,
     Transient,
@@ -52,9 +52,11 @@ pub(crate) enum Strategy {
     RestForOne,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Auto {
     Never,
+    AnySignificant,
+    AllSignificant,
 }
 
 #[derive(Clone, Debug)]
@@ -85,7 +87,6 @@ pub(crate) enum Kind {
     /// All of its children are restarted and stopped alike.
     Dynamic {
         restart: Restart,
-        significant: bool,
         shutdown: Shutdown,
     },
 }
@@ -199,8 +200,8 @@ impl fmt::Display for Node {
                 let children = List(children);
                 write!(f, "{{supervisor,{id},{budget},{restart},{significant},{strategy},{auto},{children}}}")
             }
-            Kind::Dynamic { restart: each, significant: any, shutdown } => {
-                write!(f, "{{dynamic,{id},{budget},{restart},{significant},{each},{any},{auto},{shutdown}}}")
+            Kind::Dynamic { restart: each, shutdown } => {
+                write!(f, "{{dynamic,{id},{budget},{restart},{significant},{each},{shutdown}}}")
             }
         }
     }
@@ -265,7 +266,7 @@ atoms! {
     Stop { Obey => "obey", Crash => "crash", Stubborn => "stubborn" }
     Restart { Permanent => "permanent", Transient => "transient", Temporary => "temporary" }
     Strategy { OneForOne => "one_for_one", OneForAll => "one_for_all", RestForOne => "rest_for_one" }
-    Auto { Never => "never" }
+    Auto { Never => "never", AnySignificant => "any_significant", AllSignificant => "all_significant" }
 }
 
 impl fmt::Display for Shutdown {
