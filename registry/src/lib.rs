@@ -75,7 +75,8 @@ pub use names::{
     Batch, BatchError, Ensured, MetadataError, Page, ProcessRegistry, Registration, Reservation, Selected, Stats,
 };
 pub use process::{
-    ExitReason, IntoExitReason, MembershipId, Panic, Process, ProcessId, ProcessRef, RegistrationId, catch_panic, spawn,
+    ExitMonitor, ExitReason, IntoExitReason, MembershipId, Panic, Process, ProcessId, ProcessRef, RegistrationId,
+    catch_panic, spawn,
 };
 pub use pubsub::{Overflow, PubSub, Published, RecvError, Subscription};
 pub use service::{

@@ -67,9 +67,11 @@ pub use error::{
 #[cfg(feature = "metrics")]
 pub use metrics::describe_metrics;
 pub use partition::{PartitionSupervisor, PartitionSupervisorRef};
-pub use registry::{ExitReason, IntoExitReason, Panic};
+pub use registry::{ExitReason, IntoExitReason, Panic, ProcessRef};
 pub use rules::{AutoShutdown, Backoff, Restart, Shutdown, Strategy};
-pub use server::{Context, Failure, Flow, Init, MailboxStats, Overflow, Reply, Server, ServerRef, TimerId};
+pub use server::{
+    Context, Down, Exited, Failure, Flow, Init, MailboxStats, MonitorId, Overflow, Reply, Server, ServerRef, TimerId,
+};
 pub use supervisor::{ChildCount, ChildInfo, ChildState, Subtree, Supervisor, SupervisorRef, Tree};
 pub use task::{OnTimeout, TaskExit, TaskHandle, TaskStream, TaskSupervisor, TaskSupervisorRef};
 pub use tree::{

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::identity::ProcessId;
 use super::panic::Panic;
 
 /// Why a process ended. Data, not an error: the end of a process is nobody's refused request.
@@ -39,6 +40,12 @@ impl ExitReason {
     /// A [`ShutdownWith`](Self::ShutdownWith) with this reason.
     pub fn shutdown_with(reason: impl Into<Arc<str>>) -> Self {
         Self::ShutdownWith(reason.into())
+    }
+
+    /// Why a process ended that was [linked](crate::ProcessRef::link) with one that ended for `reason`: an
+    /// [`Error`](Self::Error) that says whose end it was.
+    pub fn of_linked(process: ProcessId, reason: &Self) -> Self {
+        Self::error(format_args!("linked process {process} ended: {reason}"))
     }
 
     /// Whether a transient child stays down after it (OTP: `normal`, `shutdown` and `{shutdown, _}`).

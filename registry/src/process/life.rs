@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use super::bonds::Bonds;
 use super::exit::ExitReason;
 use super::identity::{ProcessId, RegistrationId};
 use super::names::{Adopting, Names};
@@ -48,10 +49,22 @@ struct Inner {
     id: ProcessId,
     phase: AtomicU8,
     names: Mutex<Names>,
+    bonds: Mutex<Bonds>,
     reason: OnceLock<ExitReason>,
-    abort: OnceLock<AbortHandle>,
+    reach: OnceLock<Reach>,
+    /// Why its task is aborted, if that is known.
+    cause: OnceLock<Box<ExitReason>>,
     ended: Notify,
 }
+
+/// How a process hears of the ends of others.
+enum Reach {
+    /// It does not: it is aborted.
+    Abort(AbortHandle),
+    Trap(Trap),
+}
+
+type Trap = Box<dyn Fn(&ProcessRef, &ExitReason) + Send + Sync>;
 
 const ALIVE: u8 = 0;
 const ENDING: u8 = 1;
@@ -64,10 +77,36 @@ impl Process {
             id: ProcessId::next(),
             phase: AtomicU8::new(ALIVE),
             names: Mutex::new(Names::default()),
+            bonds: Mutex::new(Bonds::default()),
             reason: OnceLock::new(),
-            abort: OnceLock::new(),
+            reach: OnceLock::new(),
+            cause: OnceLock::new(),
             ended: Notify::new(),
         })))
+    }
+
+    /// A new process that traps exits: `told` is called when one that it is [linked](ProcessRef::link) with has ended, with that
+    /// process and the reason, which may be clean. Whether to end as well is up to it.
+    ///
+    /// It is called by whoever ends the other process, so it should only pass the news on. A panic in it is contained and logged.
+    ///
+    /// ```
+    /// use registry::{ExitReason, Process};
+    ///
+    /// let (news, ended) = std::sync::mpsc::channel();
+    /// let thread = Process::trapping(move |process, reason| drop(news.send((process.id(), reason.clone()))));
+    /// let connection = Process::new();
+    /// thread.reference().link(&connection.reference());
+    /// let id = connection.id();
+    /// connection.end(ExitReason::error("reset by peer"));
+    /// assert_eq!(ended.recv(), Ok((id, ExitReason::error("reset by peer"))));
+    /// assert!(thread.reference().is_alive());
+    /// ```
+    pub fn trapping(told: impl Fn(&ProcessRef, &ExitReason) + Send + Sync + 'static) -> Self {
+        let process = Self::new();
+        // Nobody else has it yet.
+        let _ = process.0.0.reach.set(Reach::Trap(Box::new(told)));
+        process
     }
 
     /// Its id.
@@ -88,7 +127,7 @@ impl Process {
     /// What [`ProcessRef::kill`] aborts.
     pub(super) fn set_abort(process: &ProcessRef, abort: AbortHandle) {
         // Set once, by the one that spawned the task.
-        let _ = process.0.abort.set(abort);
+        let _ = process.0.reach.set(Reach::Abort(abort));
     }
 }
 
@@ -100,7 +139,8 @@ impl Default for Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.0.finish(ExitReason::Killed);
+        let cause = self.0.0.cause.get().map(|cause| ExitReason::clone(cause));
+        self.0.finish(cause.unwrap_or(ExitReason::Killed));
     }
 }
 
@@ -140,7 +180,28 @@ impl ProcessRef {
     /// Aborts the task that [`spawn`](super::spawn) made; await [`exited`](Self::exited) for the end. A task that has
     /// ended keeps its reason. `false` for a process made by hand: only its owner can end it.
     pub fn kill(&self) -> bool {
-        self.0.abort.get().map(AbortHandle::abort).is_some()
+        match self.0.reach.get() {
+            Some(Reach::Abort(abort)) => abort.abort(),
+            Some(Reach::Trap(_)) | None => return false,
+        }
+        true
+    }
+
+    pub(super) fn bonds(&self) -> &Mutex<Bonds> {
+        &self.0.bonds
+    }
+
+    /// Another one, that it is linked with, has ended.
+    pub(super) fn signal(&self, other: &Self, reason: &ExitReason) {
+        match self.0.reach.get() {
+            Some(Reach::Trap(told)) => told(other, reason),
+            Some(Reach::Abort(abort)) if !reason.is_clean() => {
+                // Before the abort: the end must not be read without it.
+                let _ = self.0.cause.set(Box::new(ExitReason::of_linked(other.id(), reason)));
+                abort.abort();
+            }
+            Some(Reach::Abort(_)) | None => {}
+        }
     }
 
     fn finish(&self, reason: ExitReason) {
@@ -159,6 +220,7 @@ impl ProcessRef {
         }
         self.0.phase.store(ENDED, Release);
         self.0.ended.notify_waiters();
+        self.tell(reason);
     }
 
     /// Holds the process alive for the moment it takes to give it names; `None` when it has ended.

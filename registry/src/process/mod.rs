@@ -1,5 +1,6 @@
 //! Processes: who an entry belongs to, how long they live and why they ended.
 
+mod bonds;
 mod exit;
 mod identity;
 mod life;
@@ -7,6 +8,7 @@ mod names;
 mod panic;
 mod spawn;
 
+pub use bonds::ExitMonitor;
 pub use exit::{ExitReason, IntoExitReason};
 pub(crate) use identity::Sequence;
 pub use identity::{MembershipId, ProcessId, RegistrationId};

@@ -48,7 +48,7 @@ impl BlockingContext {
 
     /// The process of this incarnation.
     pub fn process(&self) -> ProcessRef {
-        self.seat.core().process(self.incarnation)
+        (Arc::clone(&self.seat) as Arc<dyn Seat>).process(self.incarnation)
     }
 
     /// The child's id.
@@ -130,7 +130,7 @@ where
         core.begin();
         let mut guard = Guard::new(self.seat(), birth);
         if let Some(name) = &self.name
-            && let Err(failure) = name.publish(&core.process(core.incarnation()))
+            && let Err(failure) = name.publish(&self.seat().process(core.incarnation()))
         {
             guard.finish(Outcome::Refused(Box::new(failure)));
             return Ok(None);

@@ -51,7 +51,7 @@ impl TaskContext {
 
     /// The process of this incarnation: what names can be registered for, and whose end others can await.
     pub fn process(&self) -> ProcessRef {
-        self.seat.core().process(self.incarnation)
+        self.seat.process(self.incarnation)
     }
 
     /// The child's id.

@@ -16,6 +16,7 @@ use std::task::Waker;
 use parking_lot::Mutex;
 use registry::{ExitReason, Process, ProcessRef};
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +34,10 @@ pub(crate) trait Seat: Any + Send + Sync {
     fn core(&self) -> &Core;
     /// An incarnation has ended: nobody will handle the mail that it leaves.
     fn vacate(&self) {}
+    /// A process that this incarnation is linked with has ended. A supervisor is not ended by that, as in OTP.
+    fn signal(&self, incarnation: u32, process: &ProcessRef, reason: &ExitReason) {
+        let _ = (incarnation, process, reason);
+    }
     /// What is in its mailbox, if it has one that is seen from outside.
     fn mailbox(&self) -> Option<MailboxStats> {
         None
@@ -51,6 +56,32 @@ pub(crate) trait Seat: Any + Send + Sync {
     /// What it takes in memory, without what it owns on the heap.
     fn bytes(&self) -> usize {
         size_of_val(self)
+    }
+}
+
+impl dyn Seat {
+    /// The process of this incarnation, made when it is first asked for. Of one that has ended, a process that has too.
+    pub(crate) fn process(self: &Arc<Self>, incarnation: u32) -> ProcessRef {
+        let core = self.core();
+        {
+            let mut cold = core.cold.lock();
+            if core.incarnation() == incarnation && !core.has_ended(incarnation) {
+                let seat = Arc::downgrade(self);
+                let process = cold.process.get_or_insert_with(|| {
+                    Process::trapping(move |process, reason| {
+                        if let Some(seat) = seat.upgrade() {
+                            seat.signal(incarnation, process, reason);
+                        }
+                    })
+                });
+                return process.reference();
+            }
+        }
+        let process = Process::new();
+        let reference = process.reference();
+        let reason = if core.incarnation() == incarnation { core.last_exit() } else { None };
+        process.end(reason.unwrap_or(ExitReason::Killed));
+        reference
     }
 }
 
@@ -76,10 +107,14 @@ pub(crate) enum Intent {
     TimedOut = 2,
     /// Its init takes too long.
     Overdue = 3,
+    /// Not the supervisor: see [`Core::cut`].
+    Cut = 4,
 }
 
 const TIMED_OUT: u8 = Intent::TimedOut as u8;
 const OVERDUE: u8 = Intent::Overdue as u8;
+const NONE: u8 = Intent::None as u8;
+const CUT: u8 = Intent::Cut as u8;
 
 pub(crate) struct Core {
     phase: AtomicU8,
@@ -113,6 +148,9 @@ struct Cold {
     /// The incarnation's main task has ended: its scope takes no more tasks.
     scope_closed: bool,
     process: Option<Process>,
+    /// How to cut it off, and why it was.
+    abort: Option<AbortHandle>,
+    cut: Option<Box<ExitReason>>,
     /// What lasts as long as this incarnation does.
     host: Option<Box<Host>>,
     last: Option<ExitReason>,
@@ -180,7 +218,7 @@ impl Core {
             let mut cold = self.cold.lock();
             cold.scope_closed = false;
             self.incarnation.fetch_add(1, AcqRel);
-            (cold.token.take(), cold.waker.take())
+            (cold.token.take(), cold.waker.take(), cold.cut.take())
         };
         drop(stale);
         self.story.begin(self.phase() == Phase::Restarting);
@@ -245,21 +283,39 @@ impl Core {
         token
     }
 
-    /// The process of this incarnation, made when it is first asked for. Of one that has ended, a process that has too.
-    pub(crate) fn process(&self, incarnation: u32) -> ProcessRef {
-        let mut cold = self.cold.lock();
-        if self.incarnation() == incarnation && !self.has_ended(incarnation) {
-            return cold.process.get_or_insert_with(Process::new).reference();
+    /// How [`cut`](Self::cut) ends the incarnation.
+    pub(crate) fn set_abort(&self, abort: &AbortHandle) {
+        let cut = {
+            let mut cold = self.cold.lock();
+            if !self.has_ended(self.incarnation()) {
+                cold.abort = Some(abort.clone());
+            }
+            self.intent.load(Acquire) == CUT
+        };
+        if cut {
+            abort.abort();
         }
-        drop(cold);
-        let process = Process::new();
-        let reference = process.reference();
-        process.end(ExitReason::Killed);
-        reference
     }
 
-    pub(crate) fn known_process(&self) -> Option<ProcessRef> {
-        self.cold.lock().process.as_ref().map(Process::reference)
+    /// Ends this incarnation for this reason, unless it has ended or somebody else means to end it: it is aborted, or asked to
+    /// stop where there is nothing to abort. It may be restarted.
+    pub(crate) fn cut(&self, incarnation: u32, reason: ExitReason) {
+        let returns = self.restart.after(&reason);
+        let abort = {
+            let mut cold = self.cold.lock();
+            if self.incarnation() != incarnation || self.has_ended(incarnation) || self.is_asked() {
+                return;
+            }
+            if self.intent.compare_exchange(Intent::None as u8, CUT, AcqRel, Acquire).is_err() {
+                return;
+            }
+            cold.cut = Some(Box::new(reason));
+            cold.abort.clone()
+        };
+        match abort {
+            Some(abort) => abort.abort(),
+            None => self.ask(returns),
+        }
     }
 
     /// The scope of this incarnation, unless its main task has ended.
@@ -291,14 +347,17 @@ impl Core {
 
     /// Whether somebody means to end the incarnation.
     pub(crate) fn is_being_stopped(&self) -> bool {
-        self.is_asked() || self.intent.load(Acquire) != Intent::None as u8
+        self.is_asked() || !matches!(self.intent.load(Acquire), NONE | CUT)
     }
 
     /// The incarnation has given its last sign of life for this reason, or `None` if it was cut off. Returns the reason as it
     /// is recorded.
     pub(crate) fn end(&self, own: Option<ExitReason>, seat: &dyn Seat) -> ExitReason {
+        let cut = self.cold.lock().cut.take();
         let reason = match (self.intent.load(Acquire), own) {
             (_, Some(panic @ ExitReason::Panic(_))) => panic,
+            // It would not have been asked to stop otherwise.
+            (CUT, None | Some(ExitReason::Shutdown)) => cut.map_or(ExitReason::Killed, |reason| *reason),
             // Whatever it says: it was asked to stop for nothing else.
             (OVERDUE, _) => ExitReason::Timeout,
             (_, Some(own)) => own,
@@ -349,11 +408,11 @@ impl Core {
     fn conclude(&self, incarnation: u32, reason: ExitReason, told: EventKind, vacate: impl FnOnce()) {
         self.task.store(0, Release);
         self.story.end(told == EventKind::Abandoned);
-        let (token, process, host) = {
+        let (token, process, host, abort) = {
             let mut cold = self.cold.lock();
             cold.last = Some(reason.clone());
             self.ended.store(incarnation, Release);
-            (cold.token.take(), cold.process.take(), cold.host.take())
+            (cold.token.take(), cold.process.take(), cold.host.take(), cold.abort.take())
         };
         // A handler that was cut short leaves it odd.
         self.progress.store((self.progress.load(Acquire) + 1) & !1, Release);
@@ -366,6 +425,7 @@ impl Core {
             process.end(reason);
         }
         self.changed.notify_waiters();
+        drop(abort);
         drop(host);
     }
 }

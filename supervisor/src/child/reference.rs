@@ -66,9 +66,11 @@ impl ChildRef {
         self.core().last_exit()
     }
 
-    /// The process of the present incarnation; `None` when there is none, or it has never needed one.
+    /// The process of the present incarnation, to be monitored or linked with; `None` when none is up or on its way.
     pub fn process(&self) -> Option<ProcessRef> {
-        self.core().known_process()
+        let incarnation = self.incarnation();
+        let alive = matches!(self.core().phase(), Phase::Starting | Phase::Running);
+        (alive && !self.core().has_ended(incarnation)).then(|| self.0.process(incarnation))
     }
 
     /// It and everything below it, at this moment: of each supervisor up to 100 children.

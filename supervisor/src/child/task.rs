@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use registry::{ExitReason, IntoExitReason};
+use registry::{ExitReason, IntoExitReason, ProcessRef};
 use tokio::task::AbortHandle;
 
 use super::body::{Body, Settings, Starter};
@@ -29,6 +29,12 @@ impl Plain {
 impl Seat for Plain {
     fn core(&self) -> &Core {
         &self.0
+    }
+
+    fn signal(&self, incarnation: u32, process: &ProcessRef, reason: &ExitReason) {
+        if !reason.is_clean() {
+            self.0.cut(incarnation, ExitReason::of_linked(process.id(), reason));
+        }
     }
 }
 
@@ -90,7 +96,7 @@ where
         core.begin();
         let mut guard = Guard::new(self.seat(), birth);
         if let Some(name) = &self.name
-            && let Err(failure) = name.publish(&core.process(core.incarnation()))
+            && let Err(failure) = name.publish(&self.seat().process(core.incarnation()))
         {
             guard.finish(Outcome::Refused(Box::new(failure)));
             return Ok(None);
@@ -105,6 +111,7 @@ where
             };
             guard.conclude(outcome);
         });
+        self.seat.0.set_abort(&task);
         Ok(Some(task))
     }
 

@@ -85,7 +85,7 @@ async fn supervise(shared: Arc<Shared>, name: Option<Arc<dyn Published>>, guard:
     // From here on children can be started.
     let engine = Engine::open(Arc::clone(&shared));
     if let Some(name) = name
-        && let Err(failure) = name.publish(&shared.core.process(shared.core.incarnation()))
+        && let Err(failure) = name.publish(&(Arc::clone(&shared) as Arc<dyn Seat>).process(shared.core.incarnation()))
     {
         return Outcome::Refused(Box::new(failure));
     }

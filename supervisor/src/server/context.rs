@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use registry::ProcessRef;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::bonds::Monitors;
 use super::call::{CALL_TIME, Caller, Line};
 use super::contract::Server;
 use super::envelope::Call;
@@ -36,11 +36,12 @@ pub struct Context<S: Server> {
 pub(super) struct Own<M> {
     pub(super) ahead: VecDeque<M>,
     pub(super) timers: Option<Box<Timers<M>>>,
+    pub(super) monitors: Option<Box<Monitors>>,
 }
 
 impl<S: Server> Context<S> {
     pub(super) fn new(slot: Arc<Slot<S::Message>>) -> Self {
-        Self { slot, call: None, own: Mutex::new(Own { ahead: VecDeque::new(), timers: None }) }
+        Self { slot, call: None, own: Mutex::new(Own { ahead: VecDeque::new(), timers: None, monitors: None }) }
     }
 
     /// A reference to this server, for others. A [`call`](ServerRef::call) through it from within the server's own task
@@ -144,11 +145,6 @@ impl<S: Server> Context<S> {
         F: Future<Output: Send> + Send + 'static,
     {
         Scope::spawn(self.slot.core.scope(self.incarnation()), future)
-    }
-
-    /// The process of this incarnation: what names can be registered for, and whose end others can await.
-    pub fn process(&self) -> ProcessRef {
-        self.slot.core.process(self.incarnation())
     }
 
     /// The child's id.

@@ -2,6 +2,7 @@
 
 use registry::ExitReason;
 
+use super::bonds::{Down, Exited};
 use super::context::Context;
 
 /// Why a server gives up: any error. Its text becomes the [`ExitReason::Error`].
@@ -92,6 +93,38 @@ pub trait Server: Sized + Send + 'static {
         message: Self::Message,
         cx: &mut Context<Self>,
     ) -> impl Future<Output = Result<Flow, Failure>> + Send;
+
+    /// A process that this server [monitors](Context::monitor) has ended. By default nothing comes of it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`handle`](Self::handle).
+    fn handle_down(
+        &mut self,
+        down: Down,
+        cx: &mut Context<Self>,
+    ) -> impl Future<Output = Result<Flow, Failure>> + Send {
+        let _ = (down, cx);
+        async { Ok(Flow::Continue) }
+    }
+
+    /// A process that this server is [linked](Context::link) with has ended. By default the server ends with it
+    /// ([`Exited::as_reason`]) unless that end was clean. To write this method is to trap exits.
+    ///
+    /// It is called between two messages: a handler that is under way is not interrupted. [`terminate`](Self::terminate) runs
+    /// as after any other stop.
+    ///
+    /// # Errors
+    ///
+    /// As for [`handle`](Self::handle).
+    fn handle_exit(
+        &mut self,
+        exited: Exited,
+        cx: &mut Context<Self>,
+    ) -> impl Future<Output = Result<Flow, Failure>> + Send {
+        let _ = cx;
+        async move { Ok(if exited.reason.is_clean() { Flow::Continue } else { Flow::Stop(exited.as_reason()) }) }
+    }
 
     /// Runs last, when the server is stopped or stops itself, within the child's shutdown time. It does not run when the
     /// server is killed, panics or did not come up.

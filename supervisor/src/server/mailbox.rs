@@ -14,14 +14,18 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
+use registry::{ExitReason, ProcessRef};
 use tokio::sync::Notify;
 use tokio::task::coop::cooperative;
 use tokio::time::Instant;
 
+use super::bonds::{Exited, Signal, Signals};
 use super::envelope::Envelope;
 use super::overflow::{MailboxStats, Overflow};
 use super::queue::{Push, Queue};
@@ -32,6 +36,8 @@ pub(crate) struct Slot<M> {
     pub(super) keep_mail: bool,
     pub(super) skip_expired: bool,
     pub(super) drops_oldest: bool,
+    /// Whether there are signals in the queue: looked at before each message, so without its lock.
+    signalled: AtomicBool,
     queue: Mutex<Queue<M>>,
     room: Notify,
 }
@@ -54,6 +60,7 @@ impl<M: Send + 'static> Slot<M> {
             keep_mail: settings.keep_mail,
             skip_expired: settings.skip_expired,
             drops_oldest: settings.overflow == Overflow::DropOldest,
+            signalled: AtomicBool::new(false),
             queue: Mutex::new(Queue::new(settings.mailbox, settings.overflow)),
             room: Notify::new(),
         })
@@ -134,6 +141,33 @@ impl<M: Send + 'static> Slot<M> {
             reader.wake();
         }
         Ok(number)
+    }
+
+    /// Tells this incarnation of the end of another process.
+    pub(super) fn send_signal(&self, incarnation: u32, signal: Signal) {
+        let reader = {
+            let mut queue = self.queue.lock();
+            queue.signals.get_or_insert_default().push(incarnation, signal);
+            self.signalled.store(true, Release);
+            queue.reader.wanted()
+        };
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    /// A reader that has found neither mail nor signals before looks again: a signal that it did not see then wakes it.
+    pub(super) fn has_signals(&self) -> bool {
+        self.signalled.load(Acquire)
+    }
+
+    pub(super) fn edit_signals<R: Default>(&self, edit: impl FnOnce(&mut Signals) -> R) -> R {
+        let mut queue = self.queue.lock();
+        let Some(signals) = &mut queue.signals else { return R::default() };
+        let result = edit(signals);
+        let empty = signals.is_empty();
+        self.signalled.store(!empty, Release);
+        result
     }
 
     /// The next message. It never ends.
@@ -220,6 +254,11 @@ impl<M: Send + 'static> Seat for Slot<M> {
         &self.core
     }
 
+    fn signal(&self, incarnation: u32, process: &ProcessRef, reason: &ExitReason) {
+        let exited = Exited { process: process.clone(), reason: reason.clone() };
+        self.send_signal(incarnation, Signal::Exited(exited));
+    }
+
     fn mailbox(&self) -> Option<MailboxStats> {
         Some(self.stats())
     }
@@ -229,6 +268,12 @@ impl<M: Send + 'static> Seat for Slot<M> {
     }
 
     fn vacate(&self) {
+        let signals = {
+            let mut queue = self.queue.lock();
+            self.signalled.store(false, Release);
+            queue.signals.take()
+        };
+        drop(signals);
         if self.keep_mail {
             let reader = self.queue.lock().reader.leave();
             drop(reader);

@@ -1,6 +1,7 @@
 //! Servers: one task, one mailbox, one typed message.
 
 mod body;
+mod bonds;
 mod call;
 mod context;
 mod contract;
@@ -14,6 +15,7 @@ mod serve;
 mod timers;
 
 pub(crate) use body::ServerBody;
+pub use bonds::{Down, Exited, MonitorId};
 pub use context::Context;
 pub use contract::{Failure, Flow, Init, Server};
 pub(crate) use mailbox::Slot;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::bonds::Signals;
 use super::envelope::{Due, Envelope, after};
 use super::overflow::Overflow;
 
@@ -21,6 +22,8 @@ pub(super) struct Queue<M> {
     /// The number of the message that is handled, and the deadline of its call.
     in_hand: u64,
     due: Option<Due>,
+    /// News of the ends of other processes: not mail, and never more than was asked for.
+    pub(super) signals: Option<Box<Signals>>,
     pub(super) closed: bool,
     /// Senders in the line for room. While there is a line, newcomers go to its end.
     pub(super) waiting: usize,
@@ -49,7 +52,7 @@ impl Reader {
     }
 
     /// There is something: whom to wake.
-    fn wanted(&mut self) -> Option<Waker> {
+    pub(super) fn wanted(&mut self) -> Option<Waker> {
         std::mem::take(&mut self.waits).then(|| self.waker.clone()).flatten()
     }
 
@@ -84,6 +87,7 @@ impl<M> Queue<M> {
             left: 0,
             in_hand: u64::MAX,
             due: None,
+            signals: None,
             closed: false,
             waiting: 0,
             reader: Reader::default(),

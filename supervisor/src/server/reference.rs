@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use registry::ExitReason;
+use registry::{ExitReason, ProcessRef};
 
 use super::call::{CALL_TIME, Caller};
 use super::contract::Server;
@@ -140,6 +140,11 @@ impl<S: Server> ServerRef<S> {
     /// Why the last incarnation that ended did.
     pub fn last_exit(&self) -> Option<ExitReason> {
         self.slot.core.last_exit()
+    }
+
+    /// The process of the present incarnation, to be monitored or linked with; `None` when none is up or on its way.
+    pub fn process(&self) -> Option<ProcessRef> {
+        self.child().process()
     }
 
     /// Waits until an incarnation is up. `false` when none will ever be, because the spec is gone.

@@ -10,6 +10,7 @@ use registry::ExitReason;
 use tokio::task::coop::cooperative;
 
 use super::body::ServerStarter;
+use super::bonds::Signal;
 use super::call::current_task;
 use super::context::Context;
 use super::contract::{Failure, Flow, Init, Server};
@@ -68,9 +69,13 @@ async fn handle_all<S: Server>(server: &mut S, cx: &mut Context<S>) -> ExitReaso
     let mut armed = None;
     let slot = Arc::clone(&cx.slot);
     let mut progress = slot.core.progress.load(Relaxed);
-    while let Some(message) = next(cx, &slot.core, &mut armed).await {
+    while let Some(event) = next(cx, &slot.core, &mut armed).await {
         slot.core.progress.store(progress + 1, Release);
-        let flow = server.handle(message, cx).await;
+        let flow = match event {
+            Event::Message(message) => server.handle(message, cx).await,
+            Event::Signal(Signal::Down(down)) => server.handle_down(down, cx).await,
+            Event::Signal(Signal::Exited(exited)) => server.handle_exit(exited, cx).await,
+        };
         progress += 2;
         match flow {
             Ok(Flow::Continue) => {}
@@ -86,26 +91,38 @@ async fn handle_all<S: Server>(server: &mut S, cx: &mut Context<S>) -> ExitReaso
     ExitReason::Shutdown
 }
 
-/// The next message: put ahead, from a timer, from the mailbox. `None` when the server is to stop.
-async fn next<S: Server>(cx: &mut Context<S>, core: &Core, armed: &mut Option<Waker>) -> Option<S::Message> {
+/// What a server handles.
+enum Event<M> {
+    Message(M),
+    Signal(Signal),
+}
+
+/// What is next: put ahead, the end of another process, a timer, mail. `None` when the server is to stop.
+async fn next<S: Server>(cx: &mut Context<S>, core: &Core, armed: &mut Option<Waker>) -> Option<Event<S::Message>> {
     // Within the budget of the task, so that a server that always has mail leaves room for others.
     cooperative(poll_fn(|task| {
         cx.call = None;
         if core.is_asked() {
             return Poll::Ready(None);
         }
-        let own = cx.own();
-        if let Some(message) = own.ahead.pop_front() {
-            return Poll::Ready(Some(message));
+        if let Some(message) = cx.own().ahead.pop_front() {
+            return Poll::Ready(Some(Event::Message(message)));
         }
-        if let Some(timers) = &mut own.timers
+        if let Some(signal) = cx.next_signal() {
+            return Poll::Ready(Some(Event::Signal(signal)));
+        }
+        if let Some(timers) = &mut cx.own().timers
             && let Poll::Ready(message) = timers.poll_due(task)
         {
-            return Poll::Ready(Some(message));
+            return Poll::Ready(Some(Event::Message(message)));
         }
         if let Poll::Ready(Envelope { message, call }) = cx.slot.poll_receive(task) {
             cx.call = call;
-            return Poll::Ready(Some(message));
+            return Poll::Ready(Some(Event::Message(message)));
+        }
+        // It may have come after the first look and before this task was there to be woken.
+        if let Some(signal) = cx.next_signal() {
+            return Poll::Ready(Some(Event::Signal(signal)));
         }
         if armed.as_ref().is_none_or(|armed| !armed.will_wake(task.waker())) {
             *armed = Some(task.waker().clone());

@@ -139,8 +139,8 @@ impl Engine<'_> {
     }
 
     fn process(&self) -> ProcessRef {
-        let core = self.shared.core();
-        core.process(core.incarnation())
+        let seat: Arc<dyn Seat> = Arc::clone(&self.shared) as _;
+        seat.process(self.shared.core().incarnation())
     }
 
     fn note_restart(&self, key: Key, cause: &ExitReason) {
