@@ -1,6 +1,7 @@
 //! What a child is made of, behind its spec.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
@@ -21,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) overflow: Overflow,
     pub(crate) keep_mail: bool,
     pub(crate) skip_expired: bool,
+    pub(crate) watchdog: Option<Duration>,
 }
 
 impl Settings {
@@ -32,6 +34,7 @@ impl Settings {
             overflow: Overflow::default(),
             keep_mail: false,
             skip_expired: false,
+            watchdog: None,
         }
     }
 }

@@ -63,6 +63,7 @@ impl ChildKind {
 /// | [`overflow`](Self::overflow) | [`Overflow::Wait`]: senders wait for room |
 /// | [`keep_mail`](Self::keep_mail) | no: what was not handled is dropped when an incarnation ends |
 /// | [`skip_expired`](Self::skip_expired) | no: a call is handled even if its caller has given up |
+/// | [`watchdog`](Self::watchdog) | none: a handler has all the time it takes |
 /// | [`name`](Self::name) | none |
 ///
 /// The factory is run for each incarnation, so none inherits the state of the one before.
@@ -128,6 +129,25 @@ impl<S: Server> ChildSpec<ServerRef<S>> {
     pub fn skip_expired(mut self) -> Self {
         self.assert_open();
         self.settings.skip_expired = true;
+        self
+    }
+
+    /// Ends an incarnation whose handler has been at one message for longer than this, as
+    /// [`Timeout`](registry::ExitReason::Timeout); it is restarted as after any other abnormal end. By default a handler has all the
+    /// time it takes.
+    ///
+    /// A server that waits for mail is never taken for one that hangs, however long it waits. It is noticed when the time is over or
+    /// up to half of it later, reported by a `tracing` event, and the task is aborted: a handler that never comes back to
+    /// the runtime stays until it does, or until a stop abandons it. An init has a [`start_timeout`](Self::start_timeout) instead.
+    ///
+    /// The watchdog is a task beside the server, which itself does nothing for it.
+    ///
+    /// # Panics
+    ///
+    /// When `limit` is zero.
+    pub fn watchdog(mut self, limit: Duration) -> Self {
+        assert!(!limit.is_zero(), "a handler takes more than no time");
+        self.settings.watchdog = Some(limit);
         self
     }
 

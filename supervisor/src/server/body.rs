@@ -1,6 +1,7 @@
 //! Makes incarnations of a server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
@@ -8,7 +9,8 @@ use super::contract::Server;
 use super::mailbox::Slot;
 use super::reference::ServerRef;
 use super::serve::run;
-use crate::child::{Birth, Body, ChildKind, Core, Guard, Published, Seat, Settings, Starter};
+use super::watchdog::watch;
+use crate::child::{Birth, Body, ChildKind, Core, Guard, Published, Scope, Seat, Settings, Starter};
 use crate::error::StartFailure;
 
 pub(crate) struct ServerBody<S: Server, F> {
@@ -29,7 +31,7 @@ impl<S: Server, F: Fn() -> S + Send + Sync + 'static> Body<ServerRef<S>> for Ser
 
     fn assemble(self: Box<Self>, settings: &Settings, name: Option<Box<dyn Published>>) -> Arc<dyn Starter> {
         let slot = self.slot.unwrap_or_else(|| Slot::new(settings));
-        Arc::new(ServerStarter { factory: self.factory, name, slot })
+        Arc::new(ServerStarter { factory: self.factory, name, slot, watchdog: settings.watchdog })
     }
 }
 
@@ -38,6 +40,7 @@ pub(super) struct ServerStarter<S: Server, F: Fn() -> S + Send + Sync + 'static>
     pub(super) factory: F,
     pub(super) name: Option<Box<dyn Published>>,
     pub(super) slot: Arc<Slot<S::Message>>,
+    pub(super) watchdog: Option<Duration>,
 }
 
 impl<S: Server, F: Fn() -> S + Send + Sync + 'static> Starter for ServerStarter<S, F> {
@@ -60,7 +63,15 @@ impl<S: Server, F: Fn() -> S + Send + Sync + 'static> Starter for ServerStarter<
         self.slot.core.begin();
         let guard = Guard::new(self.seat(), birth);
         let slot = Arc::clone(&self.slot);
-        Ok(Some(slot.core.spawn(run(self, guard))))
+        let watchdog = self.watchdog;
+        let abort = slot.core.spawn(run(self, guard));
+        if let Some(limit) = watchdog {
+            let incarnation = slot.core.incarnation();
+            slot.core.set_abort(&abort);
+            // In the scope: it is gone before another incarnation can be taken for this one.
+            drop(Scope::spawn(slot.core.scope(incarnation), watch(Arc::clone(&slot), incarnation, limit)));
+        }
+        Ok(Some(abort))
     }
 
     fn release(&self) {

@@ -13,6 +13,7 @@ mod reference;
 mod reply;
 mod serve;
 mod timers;
+mod watchdog;
 
 pub(crate) use body::ServerBody;
 pub use bonds::{Down, Exited, MonitorId};
