@@ -28,7 +28,16 @@ impl Panic {
         self.0.location.as_deref()
     }
 
-    fn new(payload: Box<dyn Any + Send>) -> Self {
+    /// What a payload says that [`std::panic::catch_unwind`] has just caught on this thread. The payload is dropped, and a panic
+    /// of its Drop survived.
+    ///
+    /// The location is known when [`catch_panic`] has been called before, anywhere in the program: it is noted from then on.
+    ///
+    /// ```
+    /// let payload = std::panic::catch_unwind(|| panic!("no such file")).unwrap_err();
+    /// assert_eq!(registry::Panic::caught(payload).message(), "no such file");
+    /// ```
+    pub fn caught(payload: Box<dyn Any + Send>) -> Self {
         let message = match (payload.downcast_ref::<&'static str>(), payload.downcast_ref::<String>()) {
             (Some(text), _) => (*text).into(),
             (_, Some(text)) => text.as_str().into(),
@@ -96,7 +105,7 @@ pub async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panic> {
         let Some(running) = running else { unreachable!("not polled after it was dropped") };
         match catch_unwind(AssertUnwindSafe(|| running.poll(cx))) {
             Ok(poll) => poll.map(Ok),
-            Err(payload) => std::task::Poll::Ready(Err(Panic::new(payload))),
+            Err(payload) => std::task::Poll::Ready(Err(Panic::caught(payload))),
         }
     })
     .await;
@@ -107,14 +116,14 @@ pub async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panic> {
             discard_payload(payload);
             Err(panic)
         }
-        (Ok(_), Err(payload)) => Err(Panic::new(payload)),
+        (Ok(_), Err(payload)) => Err(Panic::caught(payload)),
     }
 }
 
 /// Calls a function of the user, to its end or to its panic.
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
     note_locations();
-    catch_unwind(AssertUnwindSafe(f)).map_err(Panic::new)
+    catch_unwind(AssertUnwindSafe(f)).map_err(Panic::caught)
 }
 
 /// Runs code of the user whose panic must not keep its caller from going on. What panicked is logged.

@@ -1,8 +1,7 @@
 //! Panics caught around a future that stays where it is.
 
-use std::any::Any;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
@@ -17,14 +16,14 @@ pub(crate) async fn catch<F: Future>(mut future: Pin<&mut Option<F>>) -> Result<
         let Some(running) = future.as_mut().as_pin_mut() else { unreachable!("not polled after its end") };
         match catch_unwind(AssertUnwindSafe(|| running.poll(cx))) {
             Ok(poll) => poll.map(Ok),
-            Err(payload) => Poll::Ready(Err(told(payload))),
+            Err(payload) => Poll::Ready(Err(Panic::caught(payload))),
         }
     })
     .await;
     match catch_unwind(AssertUnwindSafe(|| future.set(None))) {
         Ok(()) => outcome,
         Err(payload) => {
-            let late = told(payload);
+            let late = Panic::caught(payload);
             outcome.and(Err(late))
         }
     }
@@ -33,14 +32,6 @@ pub(crate) async fn catch<F: Future>(mut future: Pin<&mut Option<F>>) -> Result<
 /// Has the location of panics noted, from now on.
 pub(crate) fn note_locations() {
     drop(at_once(catch_panic(async {})));
-}
-
-/// The panic that this payload comes from, on this thread and just now.
-fn told(payload: Box<dyn Any + Send>) -> Panic {
-    match at_once(catch_panic(async { resume_unwind(payload) })) {
-        Ok(never) => never,
-        Err(panic) => panic,
-    }
 }
 
 /// The output of a future that never waits.
