@@ -113,7 +113,7 @@ impl<S: Server> Context<S> {
     }
 
     /// Has a message handled every `period`, the first after one. Ticks that come due while a message is handled are merged
-    /// into one.
+    /// into one, after which the rhythm goes on.
     ///
     /// # Panics
     ///

@@ -67,9 +67,7 @@ impl<M> Timers<M> {
                 Some(Armed::Once(message)) => return Poll::Ready(message),
                 Some(Armed::Every(period, mut next)) => {
                     let message = next();
-                    // Ticks that were missed while a message was handled are left out.
-                    let at = at.checked_add(period).map(|next| next.max(Instant::now()));
-                    self.queue.extend(at.map(|at| Reverse((at, id))));
+                    self.queue.extend(next_tick(at, period, Instant::now()).map(|at| Reverse((at, id))));
                     self.armed.insert(id, Armed::Every(period, next));
                     return Poll::Ready(message);
                 }
@@ -77,4 +75,14 @@ impl<M> Timers<M> {
             }
         }
     }
+}
+
+/// The first tick after `now` of those that follow `at`: what was missed while a message was handled is left out, and the rhythm
+/// is kept. `None` when the clock does not go that far.
+fn next_tick(at: Instant, period: Duration, now: Instant) -> Option<Instant> {
+    let missed = now.saturating_duration_since(at).as_nanos() / period.as_nanos().max(1);
+    let periods = u32::try_from(missed + 1).ok();
+    periods
+        .and_then(|periods| period.checked_mul(periods))
+        .map_or_else(|| now.checked_add(period), |ahead| at.checked_add(ahead))
 }
