@@ -12,8 +12,9 @@ use std::time::Duration;
 use registry::ServiceRegistry;
 use supervisor::testing::settle;
 use supervisor::{
-    ChildSpec, ExitReason, OnTimeout, PartitionSupervisor, Restart, Shutdown, StartChildError, Strategy, Supervisor,
-    TaskExit, TaskStream, TaskSupervisor, TaskSupervisorRef,
+    CallError, ChildRef, ChildSpec, Context, DynamicSupervisor, ExitReason, Failure, Flow, OnTimeout,
+    PartitionSupervisor, Reply, Restart, Server, Shutdown, StartChildError, Strategy, Supervisor, TaskExit, TaskStream,
+    TaskSupervisor, TaskSupervisorRef,
 };
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
@@ -515,4 +516,105 @@ async fn s7_3_a_stream_over_many_inputs_gives_each_result_once() {
     assert_eq!(unordered, ordered);
     assert_eq!(tasks.count_children().specs, 0);
     tasks.stop().await;
+}
+
+/// A task that starts what it is linked to, once, and then waits.
+fn owner<F>(
+    tasks: &TaskSupervisorRef,
+    ignored: bool,
+    work: impl Fn() -> F + Send + Sync + 'static,
+) -> ChildSpec<ChildRef>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (tasks, work) = (tasks.clone(), Arc::new(work));
+    ChildSpec::task("owner", move |cx| {
+        let (tasks, work) = (tasks.clone(), Arc::clone(&work));
+        async move {
+            if cx.incarnation() == 1 {
+                let linked = tasks.async_task(&cx, work()).unwrap();
+                if ignored {
+                    linked.ignore();
+                }
+            }
+            pending::<()>().await;
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn s7_3_the_crash_of_a_linked_task_ends_its_owner_for_the_same_reason() {
+    let tasks = TaskSupervisor::new().start().await.unwrap();
+    let spec = owner(&tasks, false, || async { panic!("no paper") });
+    let owners = DynamicSupervisor::new().budget(1, SECOND).start().await.unwrap();
+    let owner = owners.start_child(spec).await.unwrap();
+    owner.ended(1).await;
+    let Some(ExitReason::Panic(panic)) = owner.last_exit() else { panic!("{:?}", owner.last_exit()) };
+    assert_eq!(panic.message(), "no paper");
+    assert!(owner.running().await, "its restart type says what follows");
+    assert_eq!((owner.incarnation(), owners.count_children().active), (2, 1));
+    owners.stop().await;
+    tasks.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s7_3_the_crash_of_a_linked_task_ends_a_server_in_the_middle_of_a_message() {
+    struct Busy(TaskSupervisorRef);
+    impl Server for Busy {
+        type Message = Reply<()>;
+
+        async fn handle(&mut self, _reply: Reply<()>, cx: &mut Context<Self>) -> Result<Flow, Failure> {
+            let _linked = self.0.async_task(cx, async {
+                sleep(SECOND).await;
+                panic!("no paper");
+            })?;
+            pending().await
+        }
+    }
+    let tasks = TaskSupervisor::new().start().await.unwrap();
+    let reference = tasks.reference();
+    let servers = DynamicSupervisor::new().start().await.unwrap();
+    let server = servers.start_child(ChildSpec::server(move || Busy(reference.clone()))).await.unwrap();
+    let begun = Instant::now();
+    let died = server.call(|reply| reply).await.unwrap_err();
+    assert!(matches!(&died, CallError::Died(ExitReason::Panic(_))), "{died:?}");
+    assert_eq!(begun.elapsed().as_secs(), 1);
+    servers.stop().await;
+    tasks.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s7_3_the_end_of_the_owner_stops_a_linked_task() {
+    let tasks = TaskSupervisor::new().start().await.unwrap();
+    let owners = DynamicSupervisor::new().start().await.unwrap();
+    for kill in [true, false] {
+        let owner = owners.start_child(owner(&tasks, false, pending)).await.unwrap();
+        settle().await;
+        let task = tasks.which_children().pop().unwrap().child;
+        if kill {
+            owners.kill_child(&owner).unwrap();
+        } else {
+            owners.terminate_child(&owner).await.unwrap();
+        }
+        assert_eq!(task.gone().await, Some(ExitReason::Shutdown));
+        assert_eq!(tasks.count_children().specs, 0);
+    }
+    owners.stop().await;
+    tasks.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s7_3_an_owner_outlives_linked_tasks_that_end_in_order_or_that_it_ignores() {
+    let tasks = TaskSupervisor::new().start().await.unwrap();
+    let owners = DynamicSupervisor::new().start().await.unwrap();
+    let done = owners.start_child(owner(&tasks, false, || async {})).await.unwrap();
+    let ignoring = owners.start_child(owner(&tasks, true, || async { panic!("ignored") })).await.unwrap();
+    let stopped = owners.start_child(owner(&tasks, false, pending)).await.unwrap();
+    settle().await;
+    tasks.stop().await;
+    settle().await;
+    for owner in [&done, &ignoring, &stopped] {
+        assert_eq!((owner.is_running(), owner.incarnation(), owner.last_exit()), (true, 1, None));
+    }
+    owners.stop().await;
 }

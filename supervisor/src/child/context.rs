@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::Seat;
 use super::id::ChildId;
+use super::reference::ChildRef;
 use super::scope::Scope;
 
 /// What a task child is given: when to stop, and a scope for tasks of its own.
@@ -21,6 +22,10 @@ pub struct TaskContext {
 }
 
 impl TaskContext {
+    pub(crate) fn child(&self) -> ChildRef {
+        ChildRef::new(Arc::clone(&self.seat))
+    }
+
     /// Cancelled when the child is asked to stop.
     pub fn token(&self) -> CancellationToken {
         self.token.clone()

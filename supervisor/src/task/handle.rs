@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::exit::TaskExit;
+use super::link::{Link, Owner};
 use super::once::Finished;
 use crate::child::ChildRef;
 use crate::dynamic::DynamicSupervisorRef;
@@ -17,7 +18,7 @@ use crate::dynamic::DynamicSupervisorRef;
 /// A task that gives a `T`. Awaiting it gives the result, or why there is none.
 ///
 /// It resolves once the task has ended and its place among the supervisor's children is free. Dropping it leaves the task to
-/// itself.
+/// itself, or to the owner that it is linked to.
 ///
 /// # Cancel safety
 ///
@@ -32,6 +33,7 @@ pub struct TaskHandle<T> {
     result: oneshot::Receiver<Finished<T>>,
     child: ChildRef,
     supervisor: DynamicSupervisorRef,
+    link: Option<Link>,
 }
 
 impl<T> TaskHandle<T> {
@@ -40,7 +42,11 @@ impl<T> TaskHandle<T> {
         child: ChildRef,
         supervisor: DynamicSupervisorRef,
     ) -> Self {
-        Self { result, child, supervisor }
+        Self { result, child, supervisor, link: None }
+    }
+
+    pub(super) fn link_to(&mut self, owner: &impl Owner) {
+        self.link = Some(Link::new(owner, self.child(), self.supervisor.clone()));
     }
 
     /// Waits for the result for at most this time. A task that still runs then goes on, and its handle is given back.
@@ -87,8 +93,11 @@ impl<T> TaskHandle<T> {
         self.await
     }
 
-    /// Leaves the task to itself, and its result to nobody. Returns a reference to it.
+    /// Leaves the task to itself, and its result to nobody. A linked one is not linked any more. Returns a reference to it.
     pub fn ignore(self) -> ChildRef {
+        if let Some(link) = &self.link {
+            link.cut();
+        }
         self.child
     }
 

@@ -2,6 +2,7 @@
 
 mod exit;
 mod handle;
+mod link;
 mod once;
 mod plan;
 mod reference;
@@ -9,6 +10,7 @@ mod stream;
 
 pub use exit::TaskExit;
 pub use handle::TaskHandle;
+pub use link::Owner;
 pub use plan::TaskSupervisor;
 pub use reference::TaskSupervisorRef;
 pub use stream::{OnTimeout, TaskStream};

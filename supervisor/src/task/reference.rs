@@ -4,6 +4,7 @@ use registry::{ExitReason, IntoExitReason};
 use tokio::sync::oneshot;
 
 use super::handle::TaskHandle;
+use super::link::Owner;
 use super::once::{ReplyTo, spec};
 use super::stream::TaskStream;
 use crate::child::{ChildId, ChildRef, ChildSpec, Meltdown, TaskContext};
@@ -55,6 +56,56 @@ impl TaskSupervisorRef {
         let (sender, result) = oneshot::channel();
         let child = self.begin(future, ReplyTo::Handle(sender))?;
         Ok(TaskHandle::new(result, child, self.supervisor.clone()))
+    }
+
+    /// Starts a task that gives a result, and is linked to the server or task whose context this is: neither outlives a crash of
+    /// the other.
+    ///
+    /// - When the task crashes (it panics, is killed, or is aborted because it did not stop in time), the owner's incarnation is
+    ///   aborted where it is and ends for the same reason, as if it had crashed itself: its restart type says what follows. An
+    ///   error that the task returns is its result, and one that is stopped in order has not crashed.
+    /// - When the owner's incarnation ends, for whatever reason, the task is stopped. It may be there for a moment longer.
+    /// - [`TaskHandle::ignore`] unlinks the two; dropping the handle does not.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use supervisor::{ChildSpec, Restart, Strategy, Supervisor, TaskSupervisor};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = TaskSupervisor::new().start().await?;
+    /// let helpers = tasks.reference();
+    /// let tree = Supervisor::new(Strategy::OneForOne)
+    ///     .child(ChildSpec::task("owner", move |cx| {
+    ///         let helpers = helpers.clone();
+    ///         async move {
+    ///             if cx.incarnation() == 1 {
+    ///                 let _helper = helpers.async_task(&cx, async { panic!("no paper") });
+    ///             }
+    ///             cx.stopped().await
+    ///         }
+    ///     }))
+    ///     .start()
+    ///     .await?;
+    /// let owner = tree.find_child("owner").await?.expect("it is there");
+    /// owner.ended(1).await;
+    /// assert!(owner.last_exit().is_some_and(|reason| reason.as_str() == "panic"));
+    /// # tree.stop().await; tasks.stop().await; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`async_nolink`](Self::async_nolink).
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn async_task<F>(&self, owner: &impl Owner, future: F) -> Result<TaskHandle<F::Output>, StartChildError>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let mut task = self.async_nolink(future)?;
+        task.link_to(owner);
+        Ok(task)
     }
 
     /// Starts a task whose result nobody waits for. It is never restarted; how it ended is told by
