@@ -39,6 +39,24 @@ pub enum StartError {
         /// The child.
         child: ChildId,
     },
+    /// A child depends on one that is not there. Nothing was started.
+    #[error(
+        "child `{child}` depends on `{on}`, which is no child of the same supervisor: add it there, or correct the id"
+    )]
+    UnknownDependency {
+        /// The child.
+        child: ChildId,
+        /// The id that it depends on.
+        on: ChildId,
+    },
+    /// A child depends on itself, over others or directly. Nothing was started.
+    #[error("child `{child}` depends on itself ({}): leave one of these out", path(.cycle))]
+    DependencyCycle {
+        /// The child.
+        child: ChildId,
+        /// From the child over those that it depends on to the child.
+        cycle: Vec<ChildId>,
+    },
     /// A permanent child is called significant. Nothing was started.
     #[error(
         "child `{child}` is significant and permanent, so it never ends for good: make it transient or temporary, or leave \
@@ -74,6 +92,10 @@ pub enum StartError {
     /// The supervisor was stopped before all of its children had come up.
     #[error("stopped before it had started: {0}")]
     Stopped(ExitReason),
+}
+
+fn path(ids: &[ChildId]) -> String {
+    ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(" → ")
 }
 
 /// Why a child did not come up.

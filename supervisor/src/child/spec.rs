@@ -58,6 +58,7 @@ impl ChildKind {
 /// | [`backoff`](Self::backoff) | none: restarted at once |
 /// | [`shutdown`](Self::shutdown) | 5 seconds for workers, infinity for supervisors |
 /// | [`start_timeout`](Self::start_timeout) | none: an init has all the time it needs |
+/// | [`depends_on`](Self::depends_on) | none: it is started in its turn |
 /// | [`significant`](Self::significant) | no: the supervisor goes on without it |
 /// | [`mailbox`](Self::mailbox) | 1024 messages |
 /// | [`overflow`](Self::overflow) | [`Overflow::Wait`]: senders wait for room |
@@ -84,6 +85,7 @@ pub struct ChildSpec<H> {
     backoff: Option<Box<Backoff>>,
     start_timeout: Option<Duration>,
     significant: bool,
+    depends_on: Vec<ChildId>,
     kind: ChildKind,
     name: Option<Box<dyn Naming<H>>>,
     body: Box<dyn Body<H>>,
@@ -205,6 +207,7 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
             backoff: None,
             start_timeout: None,
             significant: false,
+            depends_on: Vec::new(),
             kind,
             name: None,
             body,
@@ -282,6 +285,37 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
         self
     }
 
+    /// Starts it only when this sibling is up, in every incarnation. Can be given several times.
+    ///
+    /// Children start in the order of the list; one that depends on a later one is moved behind it. Stops are in the reverse of
+    /// that order, and `RestForOne` follows it too. After the start, each start waits while a sibling that it depends on is
+    /// being started, restarted, stopped, or waits itself: [`ChildInfo::waits_for`](crate::ChildInfo::waits_for) tells. It waits for
+    /// nobody who is down and stays down: not for a transient child that has done its work, nor for one that was ignored,
+    /// terminated by hand or deleted. The start timeout begins when the wait is over.
+    ///
+    /// A restart of the sibling does not restart this child: that is what
+    /// [`RestForOne`](crate::Strategy::RestForOne) is for.
+    ///
+    /// A sibling that is not there, the child itself, and cycles are refused before anything starts; a dynamic supervisor refuses
+    /// all of them, as its children have no order.
+    ///
+    /// ```
+    /// # use supervisor::{ChildSpec, Restart, Strategy, Supervisor};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tree = Supervisor::new(Strategy::OneForOne)
+    ///     .child(ChildSpec::task("web", |cx| async move { cx.stopped().await }).depends_on("store"))
+    ///     .child(ChildSpec::task("store", |cx| async move { cx.stopped().await }))
+    ///     .start()
+    ///     .await?;
+    /// let order: Vec<_> = tree.which_children().await?.into_iter().map(|child| child.id.to_string()).collect();
+    /// assert_eq!(order, ["store", "web"]);
+    /// # tree.stop().await; Ok(()) }
+    /// ```
+    pub fn depends_on(mut self, child: impl Into<ChildId>) -> Self {
+        self.depends_on.push(child.into());
+        self
+    }
+
     /// Lets its end be that of its supervisor, if that one has an [`AutoShutdown`](crate::AutoShutdown).
     ///
     /// Only for transient and temporary children: a permanent one never ends for good. A supervisor without auto shutdown
@@ -329,6 +363,7 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
             backoff: self.backoff,
             start_timeout: self.start_timeout,
             significant: self.significant,
+            depends_on: self.depends_on.into(),
             starter,
         };
         (spec, handle)
@@ -344,6 +379,7 @@ impl<H> fmt::Debug for ChildSpec<H> {
             .field("shutdown", &self.shutdown)
             .field("start_timeout", &self.start_timeout)
             .field("significant", &self.significant)
+            .field("depends_on", &self.depends_on)
             .finish_non_exhaustive()
     }
 }
@@ -356,6 +392,7 @@ pub(crate) struct Spec {
     pub(crate) backoff: Option<Box<Backoff>>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) significant: bool,
+    pub(crate) depends_on: Box<[ChildId]>,
     pub(crate) starter: Arc<dyn Starter>,
 }
 

@@ -259,6 +259,7 @@ impl Entry {
             kind: starter.kind(),
             state,
             restart: self.spec.restart,
+            waits_for: Vec::new(),
             due: self.due(),
             child: ChildRef::new(starter.seat()),
         }

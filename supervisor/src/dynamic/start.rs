@@ -11,7 +11,7 @@ use super::engine::discard;
 use super::flight::{Boarding, Flight};
 use super::state::{At, Door, Entry, Shared};
 use crate::child::{Birth, ChildId, ChildSpec, Happening, Note, Spec, Starter};
-use crate::error::{StartChildError, StartFailure};
+use crate::error::{StartChildError, StartError, StartFailure};
 use crate::rules::AutoShutdown;
 use crate::tree::adopt;
 
@@ -47,6 +47,10 @@ type Launched<'a> = (Fresh<'a>, Arc<dyn Starter>, oneshot::Receiver<Happening>);
 
 fn launch(shared: &Arc<Shared>, spec: Spec) -> Result<Launched<'_>, StartChildError> {
     spec.check_in(shared.core.id(), AutoShutdown::Never).map_err(StartChildError::Invalid)?;
+    if let Some(on) = spec.depends_on.first() {
+        let (child, on) = (spec.id().clone(), on.clone());
+        return Err(StartChildError::Invalid(StartError::UnknownDependency { child, on }));
+    }
     let starter = Arc::clone(&spec.starter);
     let (direct, started) = oneshot::channel();
     adopt(&*starter.seat(), starter.kind(), &shared.feed);

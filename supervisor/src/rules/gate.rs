@@ -48,6 +48,9 @@ impl<K: Copy + Eq + Hash> Gate<K> {
 impl Machine {
     /// Restarts a child as soon as there is room for its init.
     pub(super) fn restart_in_turn(&mut self, key: Key, now: Instant) {
+        if self.has_to_wait(key) {
+            return self.hold(key);
+        }
         let Some(entry) = self.children.get_mut(&key) else { return };
         entry.state = State::Waiting;
         entry.retries.iter_mut().for_each(|retries| retries.clear());

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::auto_shutdown::AutoShutdown;
 use super::backoff::{Backoff, Retries};
 use super::budget::{Budget, Window};
+use super::dependencies::Dependencies;
 use super::gate::Gate;
 use super::stop::{Shutdown, Stage, Step};
 use super::strategy::{Restart, Strategy};
@@ -129,6 +130,8 @@ pub(super) enum State {
     Pending,
     /// Down, and started when it is due, or when it is its turn.
     Waiting,
+    /// Down, and started when what it needs is up.
+    Gated,
     Starting,
     Running,
     Stopping(Stage),
@@ -190,6 +193,7 @@ pub(crate) struct Machine {
     pub(super) gate: Gate<(Key, u32)>,
     /// When the stop has to be over.
     pub(super) limit: Option<Instant>,
+    pub(super) dependencies: Dependencies,
     pub(super) deadlines: BinaryHeap<Reverse<(Instant, Key, u32)>>,
     pub(super) actions: Vec<Action>,
 }
@@ -208,6 +212,7 @@ impl Machine {
             sweep: None,
             gate: Gate::new(max_inits),
             limit: None,
+            dependencies: Dependencies::default(),
             deadlines: BinaryHeap::new(),
             actions: Vec::new(),
         }
@@ -235,9 +240,10 @@ impl Machine {
         self.children.get(&key).map(|entry| match entry.state {
             State::Idle => Standing::Down,
             State::Waiting => Standing::Restarting,
+            State::Gated if entry.seasoned && !entry.by_hand => Standing::Restarting,
             State::Pending if entry.seasoned => Standing::Restarting,
             State::Starting if entry.seasoned && !entry.by_hand => Standing::Restarting,
-            State::Pending | State::Starting => Standing::Starting,
+            State::Pending | State::Gated | State::Starting => Standing::Starting,
             State::Running => Standing::Running,
             State::Stopping(_) | State::Overdue(_) => Standing::Stopping,
             State::Abandoned => Standing::Abandoned,
@@ -278,11 +284,13 @@ impl Machine {
     }
 
     /// Adds a child and starts it: at once, or when the sweep comes to it.
-    pub(crate) fn add_by_hand(&mut self, policy: Policy, now: Instant) -> Key {
+    pub(crate) fn add_by_hand(&mut self, policy: Policy, needs: Vec<Key>, now: Instant) -> Key {
         let key = self.add(policy);
+        self.depend(key, needs);
         self.edit(key, |entry| entry.by_hand = true);
         match self.sweep {
             Some(_) => self.advance(now),
+            None if self.has_to_wait(key) => self.hold(key),
             None => drop(self.start(key, now)),
         }
         key
@@ -310,7 +318,7 @@ impl Machine {
         entry.retries.iter_mut().for_each(|retries| retries.down(now));
         let (restart, significant, by_hand) = (entry.policy.restart, entry.policy.significant, entry.by_hand);
         match (before, how) {
-            (State::Idle | State::Pending | State::Waiting, _) => {
+            (State::Idle | State::Pending | State::Waiting | State::Gated, _) => {
                 debug_assert!(false, "{key:?} ended twice");
                 entry.state = before;
                 return;
@@ -369,7 +377,7 @@ impl Machine {
         entry.held = swept;
         match entry.state {
             State::Idle | State::Abandoned => {}
-            State::Pending | State::Waiting => self.rest(key),
+            State::Pending | State::Waiting | State::Gated => self.rest(key),
             State::Starting | State::Running => self.take_down(key, false, now),
             State::Stopping(_) => return Some(false),
             State::Overdue(stage) => {
@@ -389,7 +397,9 @@ impl Machine {
             entry.held = false;
             entry.retries.iter_mut().for_each(|retries| retries.forgive());
         });
-        if !swept {
+        if !swept && self.has_to_wait(key) {
+            self.hold(key);
+        } else if !swept {
             self.start(key, now);
         }
     }
@@ -516,7 +526,7 @@ impl Machine {
     pub(super) fn finish(&mut self, ending: Ending) {
         self.phase = Phase::Stopping(ending);
         self.sweep = Some(Sweep::down(Key::FIRST));
-        let waiting = self.children.iter().filter(|(_, entry)| entry.state == State::Waiting);
+        let waiting = self.children.iter().filter(|(_, entry)| matches!(entry.state, State::Waiting | State::Gated));
         for key in waiting.map(|(&key, _)| key).collect::<Vec<_>>() {
             self.rest(key);
         }

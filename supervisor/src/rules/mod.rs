@@ -4,6 +4,7 @@
 mod auto_shutdown;
 mod backoff;
 mod budget;
+mod dependencies;
 mod gate;
 mod limit;
 mod machine;
@@ -18,6 +19,7 @@ pub use auto_shutdown::AutoShutdown;
 pub use backoff::Backoff;
 pub(crate) use backoff::Retries;
 pub(crate) use budget::{Budget, Window};
+pub(crate) use dependencies::start_order;
 pub(crate) use gate::{Gate, MAX_CONCURRENT_INITS};
 pub(crate) use machine::{Action, Down, Ending, Key, Machine, Policy, Standing};
 pub use stop::Shutdown;

@@ -224,6 +224,8 @@ struct World {
     /// Living incarnations, and whether their init was acknowledged.
     alive: BTreeMap<Key, (u32, bool)>,
     aborted: BTreeSet<Key>,
+    /// Whom each needs.
+    needs: BTreeMap<Key, Vec<Key>>,
     abandoned: BTreeSet<Key>,
     /// When those that wait may be started.
     due: BTreeMap<Key, Instant>,
@@ -251,6 +253,12 @@ impl World {
                     assert!(self.due.remove(&key).is_none_or(|due| due <= now), "{key:?} is started too early");
                     assert!(!self.rested.remove(&key) || !self.alone, "{key:?} is resurrected");
                     assert!(self.alive.insert(key, (generation, false)).is_none(), "{key:?} overlaps with itself");
+                    let needs = self.needs.get(&key).into_iter().flatten();
+                    for other in needs {
+                        let on_its_way =
+                            self.alive.get(other).is_some_and(|&(_, up)| !up) || self.due.contains_key(other);
+                        assert!(!on_its_way, "{key:?} is started before {other:?}, which it needs");
+                    }
                     self.begun.insert(key, now);
                     self.late.remove(&key);
                     self.aborted.remove(&key);
@@ -260,7 +268,10 @@ impl World {
                     assert!(self.alive.contains_key(&key), "{key:?} is aborted and is not there");
                     self.aborted.insert(key);
                 }
-                Action::Overdue { key, .. } => {
+                Action::Overdue { key, ask, .. } => {
+                    if !ask {
+                        self.aborted.insert(key);
+                    }
                     let (_, up) = self.alive[&key];
                     assert!(!self.late.insert(key) || !up, "{key:?} was in time");
                 }
@@ -306,6 +317,7 @@ proptest! {
         together in together(),
         (max, within, max_inits, auto_shutdown) in (0_u32..6, 1_u64..5_000, 1_usize..4, auto_shutdown()),
         children in proptest::collection::vec((restart(), shutdown(), backoff(), 0_u64..2_000, any::<bool>()), 0..6),
+        needs in proptest::collection::vec(proptest::option::of(1_usize..4), 6),
         events in proptest::collection::vec(event(), 0..80),
     ) {
         let mut now = Instant::now();
@@ -313,10 +325,14 @@ proptest! {
         let mut machine = Machine::new(together, Budget { max, within }, GRACE, max_inits).with_auto_shutdown(auto_shutdown);
         let mut limit = None::<Instant>;
         let mut world = World { alone: together == Together::OneForOne, ..World::default() };
-        for &(restart, shutdown, backoff, limit, is_supervisor) in &children {
+        for (at, &(restart, shutdown, backoff, limit, is_supervisor)) in children.iter().enumerate() {
             let start_timeout = (limit > 0).then(|| Duration::from_millis(limit));
             let significant = is_supervisor;
-            machine.add(Policy { backoff, start_timeout, is_supervisor, significant, ..plain(restart, shutdown) });
+            let key = machine.add(Policy { backoff, start_timeout, is_supervisor, significant, ..plain(restart, shutdown) });
+            // Each may need the one before it, or the first.
+            let needs = needs.get(at).into_iter().flatten();
+            world.needs.insert(key, needs.map(|back| Key((at - (at.min(*back))) as u64)).filter(|&other| other < key).collect());
+            machine.depend(key, world.needs[&key].clone());
         }
         machine.boot(now);
         world.carry_out(&mut machine, now);
@@ -352,7 +368,7 @@ proptest! {
                 }
                 _ if machine.is_stopping() => {}
                 Event::Add(restart) => {
-                    world.by_hand.insert(machine.add_by_hand(plain(restart, Shutdown::BrutalKill), now));
+                    world.by_hand.insert(machine.add_by_hand(plain(restart, Shutdown::BrutalKill), Vec::new(), now));
                 }
                 Event::Terminate(at) => {
                     machine.terminate(key(at), now);
@@ -378,6 +394,9 @@ proptest! {
                 let late = limit > 0 && now >= world.begun[&key] + Duration::from_millis(limit);
                 prop_assert!(up || !late || standing == Standing::Stopping, "{key:?} has no more time to start");
                 prop_assert!(!matches!(standing, Standing::Down | Standing::Abandoned), "{key:?} is alive");
+            }
+            for key in (0..8).map(Key).filter(|&key| machine.is_gated(key)) {
+                prop_assert!(machine.waits_for(key).next().is_some(), "{key:?} waits for nobody");
             }
             let inits = world.alive.iter().filter(|&(key, &(_, up))| !up && !world.by_hand.contains(key)).count();
             prop_assert!(inits <= max_inits + 1, "{inits} inits, that of a sweep included");

@@ -50,6 +50,7 @@ impl Machine {
                 break;
             }
         }
+        self.release(now);
     }
 
     fn sweep_down(&mut self, sweep: Sweep, now: Instant) -> bool {
@@ -73,7 +74,7 @@ impl Machine {
             return false;
         }
         for entry in self.children.range_mut(sweep.from..).map(|(_, entry)| entry) {
-            if entry.state == State::Idle && !entry.held {
+            if entry.state == State::Gated || (entry.state == State::Idle && !entry.held) {
                 entry.state = State::Pending;
             }
         }
@@ -97,7 +98,7 @@ impl Machine {
             State::Pending => true,
             State::Starting | State::Stopping(_) | State::Overdue(_) => sweep.current == Some(key),
             State::Abandoned => !entry.held,
-            State::Idle | State::Waiting | State::Running => false,
+            State::Idle | State::Waiting | State::Gated | State::Running => false,
         });
         let Some((&key, entry)) = next else {
             self.sweep = None;
@@ -113,7 +114,7 @@ impl Machine {
             return false;
         };
         match entry.state {
-            State::Pending if self.is_held_back(sweep, key, now) => false,
+            State::Pending if self.is_held_back(sweep, key, now) || self.has_to_wait(key) => false,
             State::Pending => {
                 self.sweep = Some(Sweep { cursor: key, current: Some(key), ..sweep });
                 self.start(key, now);

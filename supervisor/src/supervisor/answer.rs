@@ -61,8 +61,12 @@ impl Engine<'_> {
                 ),
             }));
         }
+        let needs = match self.needs(&spec) {
+            Ok(needs) => needs,
+            Err(error) => return reply.send(Err(StartChildError::Invalid(error))),
+        };
         let id = spec.id().clone();
-        let key = self.machine.add_by_hand(spec.policy(), Instant::now());
+        let key = self.machine.add_by_hand(spec.policy(), needs, Instant::now());
         self.admit(key, spec);
         self.waiting.push(Waiting::Start { key, id, reply });
     }
@@ -136,6 +140,7 @@ impl Engine<'_> {
                 kind: starter.kind(),
                 state: self.machine.standing(key)?.into(),
                 restart: child.spec.restart,
+                waits_for: self.machine.waits_for(key).map(|other| self.id(other)).collect(),
                 due: self.machine.due(key),
                 child: ChildRef::new(starter.seat()),
             })

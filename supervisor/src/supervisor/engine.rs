@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::answer::Waiting;
+use super::order::{ordered, place};
 use super::plan::Supervisor;
 use super::reference::Shared;
 use super::starter::Planned;
@@ -65,11 +66,29 @@ impl<'a> Engine<'a> {
             finished: None,
         };
         engine.shared.family().clear();
-        for spec in plan.supervisor.children.specs() {
+        let specs = plan.supervisor.children.specs();
+        // What is impossible was refused by the check.
+        let specs = ordered(&specs).unwrap_or_default().into_owned();
+        for spec in specs {
             let key = engine.machine.add(spec.policy());
+            let needs = engine.needs(&spec).unwrap_or_default();
+            engine.machine.depend(key, needs);
             engine.admit(key, spec);
         }
         engine
+    }
+
+    /// The children that it depends on.
+    pub(super) fn needs(&self, spec: &Spec) -> Result<Vec<Key>, StartError> {
+        let mut needs = Vec::new();
+        for on in &spec.depends_on {
+            if on == spec.id() {
+                let child = spec.id().clone();
+                return Err(StartError::DependencyCycle { cycle: vec![child.clone(), child.clone()], child });
+            }
+            needs.push(place(&self.ids, spec, on)?);
+        }
+        Ok(needs)
     }
 
     pub(super) fn admit(&mut self, key: Key, spec: Spec) {

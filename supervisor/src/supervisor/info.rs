@@ -51,6 +51,8 @@ pub struct ChildInfo {
     pub restart: Restart,
     /// When it is started again, while it waits out a [`Backoff`](crate::Backoff).
     pub due: Option<Instant>,
+    /// The siblings that it [depends on](crate::ChildSpec::depends_on) and whose start it waits for before its own.
+    pub waits_for: Vec<ChildId>,
     /// A reference to it.
     pub child: ChildRef,
 }

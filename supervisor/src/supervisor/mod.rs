@@ -5,6 +5,7 @@ mod command;
 mod effects;
 mod engine;
 mod info;
+mod order;
 mod plan;
 mod reference;
 mod root;

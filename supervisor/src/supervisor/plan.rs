@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::order::ordered;
 use super::reference::{Shared, SupervisorRef};
 use super::root::{Tree, start};
 use super::roster::Roster;
@@ -171,7 +172,7 @@ impl Supervisor {
             }
             spec.check_in(&self.id, self.auto_shutdown)?;
         }
-        Ok(())
+        ordered(&specs).map(drop)
     }
 }
 

@@ -62,6 +62,7 @@ pub(super) fn spec<T: Send + 'static>(
             backoff: None,
             start_timeout: None,
             significant: false,
+            depends_on: Box::default(),
             starter: Arc::new(starter),
         },
         seat,
