@@ -60,6 +60,11 @@ impl Body {
         Self(text.into())
     }
 
+    /// What a deleted message says.
+    pub(crate) fn empty() -> Self {
+        Self("".into())
+    }
+
     /// The body as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -65,6 +65,31 @@ pub struct Draft {
     pub at: UnixMillis,
 }
 
+impl Draft {
+    /// The message that this is once it has a number.
+    pub fn numbered(self, seq: Seq) -> Message {
+        let Self { author, client_id, body, at } = self;
+        Message { seq, author, client_id, body, at, revision: Revision::default(), state: MessageState::Said }
+    }
+}
+
+/// The number of a change in its room: 1, 2, 3 … for every message that is edited or deleted; 0 is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revision(pub u64);
+
+/// What became of a message since it was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MessageState {
+    /// It is as it was said.
+    Said,
+    /// Its author has edited it.
+    Edited,
+    /// Its author has deleted it: its body is empty.
+    Deleted,
+}
+
 /// A message that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -78,4 +103,8 @@ pub struct Message {
     pub body: Body,
     /// When it reached the room.
     pub at: UnixMillis,
+    /// The change by which it became what it is.
+    pub revision: Revision,
+    /// What became of it.
+    pub state: MessageState,
 }

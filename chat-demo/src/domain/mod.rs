@@ -14,5 +14,5 @@ mod text;
 pub use body::{Body, BodyError, MAX_BODY_BYTES};
 pub use client_id::{ClientId, ClientIdError};
 pub use code::{ALPHABET, CODE_LENGTH, CodeError, RoomCode};
-pub use message::{Draft, Message, Person, PersonId, Seq, UnixMillis};
+pub use message::{Draft, Message, MessageState, Person, PersonId, Revision, Seq, UnixMillis};
 pub use name::{DisplayName, MAX_NAME_CHARS, NameError};

@@ -8,6 +8,7 @@ mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod request;
+mod row;
 mod server;
 pub(crate) mod sqlite;
 #[cfg(test)]
@@ -28,7 +29,7 @@ use request::Request;
 use server::StoreServer;
 pub use token::SessionToken;
 
-use crate::domain::{DisplayName, Draft, Message, Person, RoomCode, Seq, UnixMillis};
+use crate::domain::{Body, DisplayName, Draft, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis};
 
 const STORE: Service<ServerRef<StoreServer>> = Service::new("store");
 
@@ -63,6 +64,13 @@ pub enum Page {
         /// At most so many.
         limit: u32,
     },
+    /// The first messages that were changed after one change, in the order of the changes.
+    Changed {
+        /// The change.
+        after: Revision,
+        /// At most so many.
+        limit: u32,
+    },
     /// The first messages after one number and before another.
     Between {
         /// The one.
@@ -81,6 +89,18 @@ pub struct Stored {
     pub message: Message,
     /// Whether it is there since now; false if its author had sent it before.
     pub fresh: bool,
+}
+
+/// What became of the wish to change a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Changed {
+    /// It is what it was to become; if it has been that already, its revision is that of the time.
+    Done(Message),
+    /// There is no such message, or it was deleted.
+    NotThere,
+    /// Somebody else has said it.
+    NotYours,
 }
 
 /// Why the store did not do what it was asked. Whether it was done is unknown; everything can be asked
@@ -142,6 +162,30 @@ impl Store {
     /// [`StoreError`], as for everything here: either all of them are stored, or none is.
     pub async fn append(&self, room: RoomCode, drafts: Vec<Draft>) -> Result<Vec<Stored>, StoreError> {
         self.ask(|reply| Request::Append { room, drafts: drafts.clone(), reply }).await
+    }
+
+    /// Lets a message say something else, or, without a body, deletes it. Only its author may.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], as for everything here.
+    pub async fn change(
+        &self,
+        room: RoomCode,
+        seq: Seq,
+        author: PersonId,
+        body: Option<Body>,
+    ) -> Result<Changed, StoreError> {
+        self.ask(|reply| Request::Change { room, seq, author, body: body.clone(), reply }).await
+    }
+
+    /// The number of the last change in a room.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], as for everything here.
+    pub async fn last_revision(&self, room: RoomCode) -> Result<Revision, StoreError> {
+        self.ask(|reply| Request::LastRevision { room, reply }).await
     }
 
     /// A part of the history of a room, oldest first.

@@ -2,8 +2,8 @@
 
 use supervisor::Reply;
 
-use super::{Page, SessionToken, StoreError, Stored};
-use crate::domain::{DisplayName, Draft, Message, Person, RoomCode, UnixMillis};
+use super::{Changed, Page, SessionToken, StoreError, Stored};
+use crate::domain::{Body, DisplayName, Draft, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis};
 
 pub(super) type Answer<T> = Reply<Result<T, StoreError>>;
 
@@ -13,6 +13,8 @@ pub(crate) enum Request {
     CreateRoom { code: RoomCode, at: UnixMillis, reply: Answer<bool> },
     RoomExists { code: RoomCode, reply: Answer<bool> },
     Append { room: RoomCode, drafts: Vec<Draft>, reply: Answer<Vec<Stored>> },
+    Change { room: RoomCode, seq: Seq, author: PersonId, body: Option<Body>, reply: Answer<Changed> },
+    LastRevision { room: RoomCode, reply: Answer<Revision> },
     History { room: RoomCode, page: Page, reply: Answer<Vec<Message>> },
     FindPerson { session: SessionToken, reply: Answer<Option<Person>> },
     NamePerson { session: SessionToken, name: DisplayName, reply: Answer<Person> },
@@ -22,6 +24,13 @@ pub(crate) enum Request {
 impl Request {
     /// Whether it needs the right to write: what changes something, and the question whether that could be done.
     pub(super) fn writes(&self) -> bool {
-        matches!(self, Self::CreateRoom { .. } | Self::Append { .. } | Self::NamePerson { .. } | Self::Ping { .. })
+        matches!(
+            self,
+            Self::CreateRoom { .. }
+                | Self::Append { .. }
+                | Self::Change { .. }
+                | Self::NamePerson { .. }
+                | Self::Ping { .. }
+        )
     }
 }

@@ -4,7 +4,7 @@ use registry::ServiceRegistry;
 use supervisor::{Strategy, Supervisor, SupervisorRef, Tree};
 
 use super::*;
-use crate::domain::{Body, ClientId, PersonId};
+use crate::domain::{Body, ClientId, MessageState, PersonId};
 
 struct Fixture {
     store: Store,
@@ -53,6 +53,8 @@ conformance! {
     what_fails_undoes_nothing_of_the_others,
     a_name_belongs_to_a_session,
     many_at_once_are_numbered_without_a_gap,
+    only_its_author_changes_a_message,
+    changes_are_numbered_and_can_be_read_again,
 }
 
 #[cfg(feature = "postgres")]
@@ -168,6 +170,73 @@ async fn many_at_once_are_numbered_without_a_gap(fixture: Fixture) {
     }
     let history = store.history(room, Page::Latest { limit: 1000 }).await.unwrap();
     assert!(seqs(&history).into_iter().eq(1..=200));
+}
+
+async fn only_its_author_changes_a_message(fixture: Fixture) {
+    let store = &fixture.store;
+    let room = code("22222222");
+    store.create_room(room).await.unwrap();
+    store.append(room, vec![draft(1, "client-a", "a"), draft(2, "client-b", "b")]).await.unwrap();
+    let body = |text| Some(Body::parse(text).unwrap());
+    let change = async |seq, author, body| store.change(room, Seq(seq), PersonId(author), body).await.unwrap();
+    assert_eq!(change(1, 2, body("stolen")).await, Changed::NotYours);
+    assert_eq!(change(1, 2, None).await, Changed::NotYours);
+    assert_eq!(change(3, 1, None).await, Changed::NotThere);
+    assert_eq!(change(u64::MAX, 1, None).await, Changed::NotThere);
+    let Changed::Done(edited) = change(1, 1, body("A")).await else { panic!() };
+    assert_eq!((edited.body.as_str(), edited.revision, edited.state), ("A", Revision(1), MessageState::Edited));
+    assert_eq!(change(1, 1, body("A")).await, Changed::Done(edited.clone()), "asked for twice, done once");
+    let Changed::Done(deleted) = change(1, 1, None).await else { panic!() };
+    assert_eq!((deleted.body.as_str(), deleted.revision, deleted.state), ("", Revision(2), MessageState::Deleted));
+    assert_eq!(change(1, 1, None).await, Changed::Done(deleted));
+    assert_eq!(change(1, 1, body("back")).await, Changed::NotThere);
+    // The place of a deleted message is not free, and sending it again finds it.
+    let again = store.append(room, vec![draft(1, "client-a", "a"), draft(1, "client-c", "c")]).await.unwrap();
+    assert_eq!((again[0].fresh, again[0].message.state, again[1].message.seq), (false, MessageState::Deleted, Seq(3)));
+}
+
+async fn changes_are_numbered_and_can_be_read_again(fixture: Fixture) {
+    let store = &fixture.store;
+    let (room, other) = (code("22222222"), code("33333333"));
+    for room in [room, other] {
+        store.create_room(room).await.unwrap();
+        assert_eq!(store.last_revision(room).await.unwrap(), Revision(0));
+        store.append(room, (1..=5).map(|n| draft(1, &format!("client-{n}"), "x")).collect()).await.unwrap();
+    }
+    for (n, seq) in [4, 2, 4].into_iter().enumerate() {
+        let body = Body::parse(&format!("change {n}")).unwrap();
+        store.change(room, Seq(seq), PersonId(1), Some(body)).await.unwrap();
+    }
+    let last = (store.last_revision(room).await.unwrap(), store.last_revision(other).await.unwrap());
+    assert_eq!(last, (Revision(3), Revision(0)));
+    let changed = async |after, limit| {
+        let page = Page::Changed { after: Revision(after), limit };
+        let messages = store.history(room, page).await.unwrap();
+        messages.iter().map(|message| (message.seq.0, message.revision.0)).collect::<Vec<_>>()
+    };
+    assert_eq!(changed(0, 10).await, [(2, 2), (4, 3)], "a message is there once, as it is now");
+    assert_eq!(changed(0, 1).await, [(2, 2)]);
+    assert_eq!(changed(2, 10).await, [(4, 3)]);
+    assert!(changed(3, 10).await.is_empty());
+    assert!(store.history(other, Page::Changed { after: Revision(0), limit: 10 }).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_database_of_an_earlier_version_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chat.sqlite3");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("sqlite/migrations/1.sql")).unwrap();
+    old.execute_batch(
+        "INSERT INTO rooms VALUES ('22222222', 1);
+         INSERT INTO messages VALUES ('22222222', 1, 1, 'Ada', 'client-a', 'from before', 1);
+         PRAGMA user_version = 1",
+    )
+    .unwrap();
+    drop(old);
+    let fixture = open(Location::File(path)).await;
+    let history = fixture.store.history(code("22222222"), Page::Latest { limit: 10 }).await.unwrap();
+    assert_eq!((history[0].body.as_str(), history[0].state), ("from before", MessageState::Said));
 }
 
 #[tokio::test]

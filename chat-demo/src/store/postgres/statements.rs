@@ -4,8 +4,17 @@ use deadpool_postgres::Object;
 use tokio_postgres::Row;
 
 use super::workers::{Cause, Standby};
-use crate::domain::{Body, ClientId, DisplayName, Draft, Message, Person, PersonId, RoomCode, Seq, UnixMillis};
-use crate::store::{Page, SessionToken, Stored};
+use crate::domain::{
+    Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
+};
+use crate::store::row::{changeable, signed, state, state_code, unsigned};
+use crate::store::{Changed, Page, SessionToken, Stored};
+
+const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state";
+const LAST_REVISION: &str = "SELECT coalesce(max(revision), 0) FROM messages WHERE room = $1 AND revision > 0";
+
+/// Nobody else numbers messages or changes of the room until the transaction is over.
+const LOCK: &str = "SELECT 1 FROM rooms WHERE code = $1 FOR UPDATE";
 
 /// Whether the room was made; false if there is one of this code already.
 pub(super) async fn create_room(db: &Object, code: RoomCode, at: UnixMillis) -> Result<bool, Cause> {
@@ -23,7 +32,7 @@ pub(super) async fn room_exists(db: &Object, code: RoomCode) -> Result<bool, Cau
 /// keeps its number. The row of the room is locked meanwhile: nobody else numbers messages of it.
 pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) -> Result<Vec<Stored>, Cause> {
     let tx = db.transaction().await?;
-    let lock = tx.prepare_cached("SELECT 1 FROM rooms WHERE code = $1 FOR UPDATE").await?;
+    let lock = tx.prepare_cached(LOCK).await?;
     tx.query_opt(&lock, &[&room.as_str()]).await?;
     let insert = tx
         .prepare_cached(
@@ -34,21 +43,17 @@ pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) 
         )
         .await?;
     let find = tx
-        .prepare_cached(
-            "SELECT seq, author, author_name, client_id, body, at FROM messages
-             WHERE room = $1 AND author = $2 AND client_id = $3",
-        )
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE room = $1 AND author = $2 AND client_id = $3"))
         .await?;
     let mut all = Vec::with_capacity(drafts.len());
-    for Draft { author, client_id, body, at } in drafts {
-        let (code, id, name) = (room.as_str(), author.id.0, author.name.as_str());
-        let inserted = tx.query_opt(&insert, &[&code, &id, &name, &client_id.as_str(), &body.as_str(), &at.0]).await?;
+    for draft in drafts {
+        let (code, id, name) = (room.as_str(), draft.author.id.0, draft.author.name.as_str());
+        let (client_id, body) = (draft.client_id.as_str(), draft.body.as_str());
+        let inserted = tx.query_opt(&insert, &[&code, &id, &name, &client_id, &body, &draft.at.0]).await?;
         all.push(match inserted {
-            Some(row) => {
-                Stored { message: Message { seq: unsigned(row.get(0)), author, client_id, body, at }, fresh: true }
-            }
+            Some(row) => Stored { message: draft.numbered(Seq(unsigned(row.get(0)))), fresh: true },
             None => {
-                let row = tx.query_one(&find, &[&code, &id, &client_id.as_str()]).await?;
+                let row = tx.query_one(&find, &[&code, &id, &client_id]).await?;
                 Stored { message: message(&row)?, fresh: false }
             }
         });
@@ -57,16 +62,52 @@ pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) 
     Ok(all)
 }
 
+/// Lets a message say something else, or deletes it, as the next change of its room.
+pub(super) async fn change(
+    db: &mut Object,
+    room: RoomCode,
+    seq: Seq,
+    author: PersonId,
+    body: Option<Body>,
+) -> Result<Changed, Cause> {
+    let tx = db.transaction().await?;
+    let lock = tx.prepare_cached(LOCK).await?;
+    tx.query_opt(&lock, &[&room.as_str()]).await?;
+    let find = tx.prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE room = $1 AND seq = $2")).await?;
+    let found = tx.query_opt(&find, &[&room.as_str(), &signed(seq.0)]).await?;
+    let mut message = match changeable(found.as_ref().map(message).transpose()?, author, body.as_ref()) {
+        Ok(message) => message,
+        Err(as_it_is) => return Ok(as_it_is),
+    };
+    let last = tx.prepare_cached(LAST_REVISION).await?;
+    message.revision = Revision(unsigned(tx.query_one(&last, &[&room.as_str()]).await?.get(0)) + 1);
+    message.state = if body.is_some() { MessageState::Edited } else { MessageState::Deleted };
+    message.body = body.unwrap_or_else(Body::empty);
+    let sql = "UPDATE messages SET body = $3, revision = $4, state = $5 WHERE room = $1 AND seq = $2";
+    let update = tx.prepare_cached(sql).await?;
+    let (revision, state) = (signed(message.revision.0), state_code(message.state));
+    tx.execute(&update, &[&room.as_str(), &signed(seq.0), &message.body.as_str(), &revision, &state]).await?;
+    tx.commit().await?;
+    Ok(Changed::Done(message))
+}
+
+/// The number of the last change in a room.
+pub(super) async fn last_revision(db: &Object, room: RoomCode) -> Result<Revision, Cause> {
+    let statement = db.prepare_cached(LAST_REVISION).await?;
+    Ok(Revision(unsigned(db.query_one(&statement, &[&room.as_str()]).await?.get(0))))
+}
+
 /// A page of a room's history, oldest message first.
 pub(super) async fn history(db: &Object, room: RoomCode, page: Page) -> Result<Vec<Message>, Cause> {
-    let (after, before, order, limit) = match page {
-        Page::Latest { limit } => (0, i64::MAX, "DESC", limit),
-        Page::Before { before, limit } => (0, signed(before), "DESC", limit),
-        Page::Between { after, before, limit } => (signed(after), signed(before), "ASC", limit),
+    let (by, after, before, order, limit) = match page {
+        Page::Latest { limit } => ("seq", 0, i64::MAX, "DESC", limit),
+        Page::Before { before, limit } => ("seq", 0, signed(before.0), "DESC", limit),
+        Page::Between { after, before, limit } => ("seq", signed(after.0), signed(before.0), "ASC", limit),
+        Page::Changed { after, limit } => ("revision", signed(after.0), i64::MAX, "ASC", limit),
     };
     let sql = format!(
-        "SELECT seq, author, author_name, client_id, body, at FROM messages
-         WHERE room = $1 AND seq > $2 AND seq < $3 ORDER BY seq {order} LIMIT $4"
+        "SELECT {COLUMNS} FROM messages WHERE room = $1 AND {by} > $2 AND {by} < $3 AND {by} > 0
+         ORDER BY {by} {order} LIMIT $4"
     );
     let statement = db.prepare_cached(&sql).await?;
     let rows = db.query(&statement, &[&room.as_str(), &after, &before, &i64::from(limit)]).await?;
@@ -100,22 +141,16 @@ pub(super) async fn ping(db: &Object) -> Result<(), Cause> {
 
 fn message(row: &Row) -> Result<Message, Cause> {
     Ok(Message {
-        seq: unsigned(row.get(0)),
+        seq: Seq(unsigned(row.get(0))),
         author: person(row, 1)?,
         client_id: ClientId::parse(row.get(3))?,
         body: Body::trusted(row.get(4)),
         at: UnixMillis(row.get(5)),
+        revision: Revision(unsigned(row.get(6))),
+        state: state(row.get(7)),
     })
 }
 
 fn person(row: &Row, at: usize) -> Result<Person, Cause> {
     Ok(Person { id: PersonId(row.get(at)), name: DisplayName::parse(row.get(at + 1))? })
-}
-
-fn unsigned(seq: i64) -> Seq {
-    Seq(seq.try_into().unwrap_or_default())
-}
-
-fn signed(seq: Seq) -> i64 {
-    seq.0.try_into().unwrap_or(i64::MAX)
 }

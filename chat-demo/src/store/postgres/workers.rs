@@ -61,6 +61,12 @@ async fn perform(pool: Pool, request: Request) {
         Request::Append { room, drafts, reply } => {
             answer(reply, db, async move |db| statements::append(db, room, drafts).await).await
         }
+        Request::Change { room, seq, author, body, reply } => {
+            answer(reply, db, async move |db| statements::change(db, room, seq, author, body).await).await
+        }
+        Request::LastRevision { room, reply } => {
+            answer(reply, db, async |db| statements::last_revision(db, room).await).await
+        }
         Request::History { room, page, reply } => {
             answer(reply, db, async |db| statements::history(db, room, page).await).await
         }

@@ -17,6 +17,8 @@ impl Request {
         match self {
             Self::CreateRoom { reply, .. } | Self::RoomExists { reply, .. } => untried(reply),
             Self::Append { reply, .. } => untried(reply),
+            Self::Change { reply, .. } => untried(reply),
+            Self::LastRevision { reply, .. } => untried(reply),
             Self::History { reply, .. } => untried(reply),
             Self::FindPerson { reply, .. } => untried(reply),
             Self::NamePerson { reply, .. } => untried(reply),
@@ -34,6 +36,10 @@ impl Request {
             Self::Append { room, drafts, reply } => {
                 answer(reply, within(db, |db| statements::append(db, room, drafts)))
             }
+            Self::Change { room, seq, author, body, reply } => {
+                answer(reply, within(db, |db| statements::change(db, room, seq, author, body)))
+            }
+            Self::LastRevision { room, reply } => answer(reply, statements::last_revision(db, room)),
             Self::History { room, page, reply } => answer(reply, statements::history(db, room, page)),
             Self::FindPerson { session, reply } => answer(reply, statements::find_person(db, &session)),
             Self::NamePerson { session, name, reply } => {

@@ -2,8 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use crate::domain::{Body, ClientId, DisplayName, Draft, Message, Person, PersonId, RoomCode, Seq, UnixMillis};
-use crate::store::{Page, SessionToken, Stored};
+use crate::domain::{
+    Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
+};
+use crate::store::row::{changeable, signed, state, state_code, unsigned};
+use crate::store::{Changed, Page, SessionToken, Stored};
+
+const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state";
 
 /// Whether the room was made; false if there is one of this code already.
 pub(super) fn create_room(db: &Connection, code: RoomCode, at: UnixMillis) -> rusqlite::Result<bool> {
@@ -27,10 +32,9 @@ pub(super) fn append(db: &Connection, room: RoomCode, drafts: Vec<Draft>) -> rus
          ON CONFLICT (room, author, client_id) DO NOTHING
          RETURNING seq",
     )?;
-    let mut find = db.prepare_cached(
-        "SELECT seq, author, author_name, client_id, body, at FROM messages
-         WHERE room = ?1 AND author = ?2 AND client_id = ?3",
-    )?;
+    let mut find = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM messages WHERE room = ?1 AND author = ?2 AND client_id = ?3"
+    ))?;
     drafts
         .into_iter()
         .map(|draft| {
@@ -44,20 +48,11 @@ pub(super) fn append(db: &Connection, room: RoomCode, drafts: Vec<Draft>) -> rus
                         ":body": draft.body.as_str(),
                         ":at": draft.at.0,
                     },
-                    |row| row.get(0).map(unsigned),
+                    |row| row.get(0).map(|seq| Seq(unsigned(seq))),
                 )
                 .optional()?;
             match inserted {
-                Some(seq) => Ok(Stored {
-                    message: Message {
-                        seq,
-                        author: draft.author,
-                        client_id: draft.client_id,
-                        body: draft.body,
-                        at: draft.at,
-                    },
-                    fresh: true,
-                }),
+                Some(seq) => Ok(Stored { message: draft.numbered(seq), fresh: true }),
                 None => {
                     let key = params![room.as_str(), draft.author.id.0, draft.client_id.as_str()];
                     Ok(Stored { message: find.query_row(key, stored_message)?, fresh: false })
@@ -67,17 +62,51 @@ pub(super) fn append(db: &Connection, room: RoomCode, drafts: Vec<Draft>) -> rus
         .collect()
 }
 
+/// Lets a message say something else, or deletes it, as the next change of its room.
+pub(super) fn change(
+    db: &Connection,
+    room: RoomCode,
+    seq: Seq,
+    author: PersonId,
+    body: Option<Body>,
+) -> rusqlite::Result<Changed> {
+    let sql = format!("SELECT {COLUMNS} FROM messages WHERE room = ?1 AND seq = ?2");
+    let found = db.prepare_cached(&sql)?.query_row(params![room.as_str(), signed(seq.0)], stored_message).optional()?;
+    let mut message = match changeable(found, author, body.as_ref()) {
+        Ok(message) => message,
+        Err(as_it_is) => return Ok(as_it_is),
+    };
+    message.revision = Revision(last_revision(db, room)?.0 + 1);
+    message.state = if body.is_some() { MessageState::Edited } else { MessageState::Deleted };
+    message.body = body.unwrap_or_else(Body::empty);
+    db.prepare_cached("UPDATE messages SET body = ?3, revision = ?4, state = ?5 WHERE room = ?1 AND seq = ?2")?
+        .execute(params![
+            room.as_str(),
+            signed(seq.0),
+            message.body.as_str(),
+            signed(message.revision.0),
+            state_code(message.state)
+        ])?;
+    Ok(Changed::Done(message))
+}
+
+/// The number of the last change in a room.
+pub(super) fn last_revision(db: &Connection, room: RoomCode) -> rusqlite::Result<Revision> {
+    db.prepare_cached("SELECT coalesce(max(revision), 0) FROM messages WHERE room = ?1 AND revision > 0")?
+        .query_row([room.as_str()], |row| row.get(0).map(|revision| Revision(unsigned(revision))))
+}
+
 /// A page of a room's history, oldest message first.
 pub(super) fn history(db: &Connection, room: RoomCode, page: Page) -> rusqlite::Result<Vec<Message>> {
-    const COLUMNS: &str = "seq, author, author_name, client_id, body, at";
-    let (after, before, order, limit) = match page {
-        Page::Latest { limit } => (0, i64::MAX, "DESC", limit),
-        Page::Before { before, limit } => (0, signed(before), "DESC", limit),
-        Page::Between { after, before, limit } => (signed(after), signed(before), "ASC", limit),
+    let (by, after, before, order, limit) = match page {
+        Page::Latest { limit } => ("seq", 0, i64::MAX, "DESC", limit),
+        Page::Before { before, limit } => ("seq", 0, signed(before.0), "DESC", limit),
+        Page::Between { after, before, limit } => ("seq", signed(after.0), signed(before.0), "ASC", limit),
+        Page::Changed { after, limit } => ("revision", signed(after.0), i64::MAX, "ASC", limit),
     };
     let sql = format!(
-        "SELECT {COLUMNS} FROM messages WHERE room = ?1 AND seq > ?2 AND seq < ?3
-         ORDER BY seq {order} LIMIT ?4"
+        "SELECT {COLUMNS} FROM messages WHERE room = ?1 AND {by} > ?2 AND {by} < ?3 AND {by} > 0
+         ORDER BY {by} {order} LIMIT ?4"
     );
     let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map(params![room.as_str(), after, before, limit], stored_message)?;
@@ -107,11 +136,13 @@ pub(super) fn name_person(db: &Connection, session: &SessionToken, name: &Displa
 fn stored_message(row: &Row<'_>) -> rusqlite::Result<Message> {
     let client_id: String = row.get(3)?;
     Ok(Message {
-        seq: unsigned(row.get(0)?),
+        seq: Seq(unsigned(row.get(0)?)),
         author: person(row, 1)?,
         client_id: ClientId::parse(&client_id).map_err(|error| malformed(3, error))?,
         body: Body::trusted(row.get(4)?),
         at: UnixMillis(row.get(5)?),
+        revision: Revision(unsigned(row.get(6)?)),
+        state: state(row.get(7)?),
     })
 }
 
@@ -123,12 +154,4 @@ fn person(row: &Row<'_>, at: usize) -> rusqlite::Result<Person> {
 
 fn malformed(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
-}
-
-fn unsigned(seq: i64) -> Seq {
-    Seq(seq.try_into().unwrap_or_default())
-}
-
-fn signed(seq: Seq) -> i64 {
-    seq.0.try_into().unwrap_or(i64::MAX)
 }

@@ -119,8 +119,7 @@ mod tests {
     use crate::domain::room::logic::outgoing::tests::draft;
 
     fn message(seq: u64) -> Message {
-        let draft = draft(1, &format!("client-{seq}"));
-        Message { seq: Seq(seq), author: draft.author, client_id: draft.client_id, body: draft.body, at: draft.at }
+        draft(1, &format!("client-{seq}")).numbered(Seq(seq))
     }
 
     fn seqs(messages: &[Arc<Message>]) -> Vec<u64> {

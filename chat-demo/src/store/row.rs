@@ -1,0 +1,44 @@
+//! What all databases have in common: how values become columns, and when a message may be changed.
+
+use super::Changed;
+use crate::domain::{Body, Message, MessageState, PersonId};
+
+/// The message, if `author` may change it into this; otherwise what is to be answered.
+pub(super) fn changeable(found: Option<Message>, author: PersonId, body: Option<&Body>) -> Result<Message, Changed> {
+    let message = found.ok_or(Changed::NotThere)?;
+    if message.author.id != author {
+        return Err(Changed::NotYours);
+    }
+    match (message.state, body) {
+        // Asked for twice, done once.
+        (MessageState::Deleted, None) => Err(Changed::Done(message)),
+        (MessageState::Deleted, Some(_)) => Err(Changed::NotThere),
+        (_, Some(body)) if *body == message.body => Err(Changed::Done(message)),
+        _ => Ok(message),
+    }
+}
+
+pub(super) fn state(code: i64) -> MessageState {
+    match code {
+        1 => MessageState::Edited,
+        2 => MessageState::Deleted,
+        _ => MessageState::Said,
+    }
+}
+
+pub(super) fn state_code(state: MessageState) -> i64 {
+    match state {
+        MessageState::Said => 0,
+        MessageState::Edited => 1,
+        MessageState::Deleted => 2,
+    }
+}
+
+/// Databases know no unsigned numbers.
+pub(super) fn unsigned(number: i64) -> u64 {
+    number.try_into().unwrap_or_default()
+}
+
+pub(super) fn signed(number: u64) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
