@@ -27,6 +27,9 @@ pub struct Limits {
     /// How long somebody is still shown after the last connection went
     #[arg(long, env = "CHAT_LEAVE_GRACE", default_value = "3s", value_parser = time, value_name = "TIME", hide_short_help = true)]
     pub leave_grace: Duration,
+    /// How long somebody is shown as writing after the last word of it
+    #[arg(long, env = "CHAT_TYPING_EXPIRY", default_value = "15s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub typing_expiry: Duration,
     /// How long an empty room stays in memory
     #[arg(long, env = "CHAT_ROOM_IDLE", default_value = "5m", value_parser = time, value_name = "TIME", hide_short_help = true)]
     pub room_idle: Duration,

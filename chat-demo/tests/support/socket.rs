@@ -63,6 +63,14 @@ impl Socket {
         self.send(json!({"type": "post", "id": id, "body": body})).await;
     }
 
+    pub async fn edit(&mut self, id: &str, seq: u64, body: &str) {
+        self.send(json!({"type": "edit", "id": id, "seq": seq, "body": body})).await;
+    }
+
+    pub async fn delete(&mut self, id: &str, seq: u64) {
+        self.send(json!({"type": "delete", "id": id, "seq": seq})).await;
+    }
+
     /// The next frame.
     pub async fn next(&mut self) -> Value {
         match self.frame().await {

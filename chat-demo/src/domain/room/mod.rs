@@ -23,7 +23,7 @@ pub(crate) use outbox::{Closed, Event};
 use self::logic::ConnectionId;
 use self::outbox::{Inbox, outbox};
 use self::server::{RoomMessage, RoomServer};
-use super::{Body, ClientId, Draft, Message, Person, RoomCode, Seq, UnixMillis};
+use super::{Body, ClientId, Draft, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis};
 use crate::config::Limits;
 use crate::store::{Page, Store, StoreError};
 
@@ -59,6 +59,8 @@ pub(crate) struct Welcome {
     pub(crate) last: Seq,
     /// The number after which messages were asked for is not from this history.
     pub(crate) reset: bool,
+    /// The number of the last change.
+    pub(crate) revision: Revision,
     /// Who is there.
     pub(crate) members: Vec<Person>,
     /// What was missed and is to be read from the history: after the first number, before the second.
@@ -126,6 +128,27 @@ pub enum PostError {
     #[error("it could not be stored")]
     NotStored,
     /// The room cannot be reached now, or went away with the message.
+    #[error("the room cannot be reached now")]
+    Unreachable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+/// Why a message is not changed. Asking again never does it twice.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// There is no such message, or it was deleted.
+    #[error("this message is not there any more")]
+    NotThere,
+    /// Somebody else has said it.
+    #[error("only its author can change a message")]
+    NotYours,
+    /// Too many changes wait to be stored.
+    #[error("the room is very busy")]
+    Busy,
+    /// The store did not take it.
+    #[error("it could not be stored")]
+    NotStored,
+    /// The room cannot be reached now, or went away with the wish.
     #[error("the room cannot be reached now")]
     Unreachable(#[source] Arc<dyn std::error::Error + Send + Sync>),
 }
@@ -202,16 +225,13 @@ impl Rooms {
     /// `id` is the way to find out.
     pub async fn post(&self, code: RoomCode, author: Person, id: ClientId, body: Body) -> Result<Posted, PostError> {
         let draft = Draft { author, client_id: id, body, at: UnixMillis::now() };
-        let deadline = Instant::now() + self.limits.rejoin;
-        let mut wait = FIRST_WAIT;
+        let mut patience = Patience::new(self.limits.rejoin);
         loop {
             let result = self.post_once(code, draft.clone()).await;
             let again = matches!(result, Err(PostError::Unreachable(_) | PostError::NotStored));
-            if !again || Instant::now() + wait > deadline {
+            if !again || !patience.goes_on().await {
                 return result;
             }
-            sleep(wait.mul_f64(rand::random_range(0.5..1.0))).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 
@@ -219,6 +239,41 @@ impl Rooms {
         let room = self.room(code).await?;
         let posted = room.call_timeout(POST, |reply| RoomMessage::Post { draft, reply }).await;
         posted.map_err(|error| PostError::Unreachable(Arc::new(error)))?
+    }
+
+    /// Lets one of somebody's messages say something else, or, without a body, deletes it. When it returns, that is stored.
+    /// A room that is killed meanwhile is asked again, as for [`post`](Self::post).
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`].
+    pub async fn change(
+        &self,
+        code: RoomCode,
+        author: PersonId,
+        seq: Seq,
+        body: Option<Body>,
+    ) -> Result<(), ChangeError> {
+        let mut patience = Patience::new(self.limits.rejoin);
+        loop {
+            let result = self.change_once(code, author, seq, body.clone()).await;
+            let again = matches!(result, Err(ChangeError::Unreachable(_) | ChangeError::NotStored));
+            if !again || !patience.goes_on().await {
+                return result;
+            }
+        }
+    }
+
+    async fn change_once(
+        &self,
+        code: RoomCode,
+        author: PersonId,
+        seq: Seq,
+        body: Option<Body>,
+    ) -> Result<(), ChangeError> {
+        let room = self.room(code).await?;
+        let done = room.call_timeout(POST, |reply| RoomMessage::Change { seq, author, body, reply }).await;
+        done.map_err(|error| ChangeError::Unreachable(Arc::new(error)))?
     }
 
     /// Comes into a room, as `person`, who has seen everything up to `after`, or wants nothing of the past.
@@ -294,10 +349,39 @@ impl Membership {
     }
 }
 
+impl Membership {
+    /// Somebody has begun to write over this connection, or stopped. A room that is too busy to hear it never does.
+    pub(crate) fn typing(&self, on: bool) {
+        let _ = self.room.try_cast(RoomMessage::Typing { connection: self.connection, on });
+    }
+}
+
 impl Drop for Membership {
     fn drop(&mut self) {
         // A room that is over or too busy to hear it finds the inbox gone when it next has something to tell.
         let _ = self.room.try_cast(RoomMessage::Leave { connection: self.connection });
+    }
+}
+
+/// Waits between tries, longer each time, until it is over.
+struct Patience {
+    deadline: Instant,
+    wait: Duration,
+}
+
+impl Patience {
+    fn new(limit: Duration) -> Self {
+        Self { deadline: Instant::now() + limit, wait: FIRST_WAIT }
+    }
+
+    /// Waits; false, and at once, if it is over.
+    async fn goes_on(&mut self) -> bool {
+        if Instant::now() + self.wait > self.deadline {
+            return false;
+        }
+        sleep(self.wait.mul_f64(rand::random_range(0.5..1.0))).await;
+        self.wait = (self.wait * 2).min(LONGEST_WAIT);
+        true
     }
 }
 
@@ -317,6 +401,15 @@ impl From<Absent> for JoinError {
     fn from(absent: Absent) -> Self {
         match absent {
             Absent::Unknown => Self::Unknown,
+            Absent::Unreachable(cause) => Self::Unreachable(cause),
+        }
+    }
+}
+
+impl From<Absent> for ChangeError {
+    fn from(absent: Absent) -> Self {
+        match absent {
+            Absent::Unknown => Self::NotThere,
             Absent::Unreachable(cause) => Self::Unreachable(cause),
         }
     }

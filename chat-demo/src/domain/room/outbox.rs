@@ -13,6 +13,10 @@ use crate::domain::{Message, Person, PersonId};
 pub(crate) enum Event {
     /// The next message.
     Message(Arc<Message>),
+    /// A message was edited or deleted.
+    Changed(Arc<Message>),
+    /// Somebody has begun to write, or stopped.
+    Typing(PersonId, bool),
     /// Somebody came, or has another name.
     Joined(Person),
     /// Somebody went.

@@ -1,18 +1,19 @@
 //! The process of a room: one mailbox, one incarnation at a time, and the effects of its rules.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use registry::ExitReason;
 use supervisor::{Context, Failure, Flow, Init, Reply, Server};
 use tokio::time::Instant;
 
-use super::logic::{Applied, ConnectionId, Gap, Log, Members, Offer, Outgoing, PresenceChange};
+use super::logic::{Applied, Changes, ConnectionId, Gap, Log, Members, Offer, Outgoing, PresenceChange, Typing};
 use super::outbox::{Event, Outbox};
-use super::{JoinError, PostError, Posted, Welcome};
+use super::{ChangeError, JoinError, PostError, Posted, Welcome};
 use crate::config::Limits;
-use crate::domain::{Draft, Person, RoomCode, Seq};
-use crate::store::{Page, Store, StoreError, Stored};
+use crate::domain::{Body, Draft, Person, PersonId, Revision, RoomCode, Seq};
+use crate::store::{Changed, Page, Store, StoreError, Stored};
 use crate::telemetry;
 
 /// What a room can be told.
@@ -30,11 +31,17 @@ pub(crate) enum RoomMessage {
     Leave { connection: ConnectionId },
     /// Somebody says something; the answer comes when it is stored.
     Post { draft: Draft, reply: Reply<Result<Posted, PostError>> },
+    /// Somebody wants to change, or without a body to delete, a message; the answer comes when that is stored.
+    Change { seq: Seq, author: PersonId, body: Option<Body>, reply: Reply<Result<(), ChangeError>> },
+    /// Somebody has begun to write, or stopped.
+    Typing { connection: ConnectionId, on: bool },
     /// Who is there?
     Members { reply: Reply<Vec<Person>> },
     /// The batch on its way has arrived, or is given up.
     Arrived { result: Result<Vec<Stored>, StoreError> },
-    /// It is time to look who has been gone for long enough.
+    /// The change on its way is done, or given up.
+    Altered { result: Result<Changed, StoreError>, reply: Reply<Result<(), ChangeError>> },
+    /// It is time to look who has been gone, or silent, for long enough.
     Expire,
     /// It is time to tell everybody who is there.
     Settled,
@@ -51,6 +58,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// a restart are in it again.
 const SETTLE: Duration = Duration::from_secs(3);
 
+/// A change that somebody wants.
+#[derive(Debug)]
+struct Wish {
+    seq: Seq,
+    author: PersonId,
+    body: Option<Body>,
+    reply: Reply<Result<(), ChangeError>>,
+}
+
 /// One room.
 #[derive(Debug)]
 pub(crate) struct RoomServer {
@@ -60,9 +76,13 @@ pub(crate) struct RoomServer {
     log: Log,
     members: Members,
     outgoing: Outgoing<Reply<Result<Posted, PostError>>>,
+    changes: Changes<Wish>,
+    revision: Revision,
+    typing: Typing,
     outboxes: HashMap<ConnectionId, Outbox>,
     idle_since: Instant,
-    expiry_armed: bool,
+    /// When the next look at who has been gone or silent is due.
+    expiry_at: Option<std::time::Instant>,
 }
 
 impl RoomServer {
@@ -75,9 +95,12 @@ impl RoomServer {
             log: Log::empty(limits.recent_messages),
             members: Members::new(limits.leave_grace),
             outgoing: Outgoing::new(limits.unstored_messages),
+            changes: Changes::new(limits.unstored_messages),
+            revision: Revision::default(),
+            typing: Typing::new(limits.typing_expiry),
             outboxes: HashMap::new(),
             idle_since: Instant::now(),
-            expiry_armed: false,
+            expiry_at: None,
         }
     }
 }
@@ -89,6 +112,7 @@ impl Server for RoomServer {
         let limit = u32::try_from(self.limits.recent_messages).unwrap_or(u32::MAX);
         let history = self.store.history(self.code, Page::Latest { limit }).await?;
         self.log = Log::new(self.limits.recent_messages, history)?;
+        self.revision = self.store.last_revision(self.code).await?;
         cx.send_after(SETTLE, RoomMessage::Settled);
         cx.send_after(self.limits.room_idle, RoomMessage::Rest);
         telemetry::room_started();
@@ -103,6 +127,9 @@ impl Server for RoomServer {
             }
             RoomMessage::Leave { connection } => self.leave(connection, cx),
             RoomMessage::Post { draft, reply } => self.post(draft, reply, cx),
+            RoomMessage::Change { seq, author, body, reply } => self.change(Wish { seq, author, body, reply }, cx),
+            RoomMessage::Typing { connection, on } => self.type_along(connection, on, cx),
+            RoomMessage::Altered { result, reply } => self.altered(result, reply, cx),
             RoomMessage::Members { reply } => reply.send(self.members.list()),
             RoomMessage::Arrived { result } => self.arrived(result, cx)?,
             RoomMessage::Expire => self.expire(cx),
@@ -134,13 +161,15 @@ impl RoomServer {
         // Numbers beyond the last one are not from this history.
         let reset = after.is_some_and(|after| after > last);
         let resume = self.log.resume(if reset { last } else { after.unwrap_or(last) });
-        Ok(Welcome { last, reset, members: self.members.list(), older: resume.older, recent: resume.recent })
+        let (members, revision) = (self.members.list(), self.revision);
+        Ok(Welcome { last, reset, revision, members, older: resume.older, recent: resume.recent })
     }
 
     fn leave(&mut self, connection: ConnectionId, cx: &mut Context<Self>) {
         if self.outboxes.remove(&connection).is_none() {
             return;
         }
+        self.type_along(connection, false, cx);
         self.members.leave(connection, Instant::now().into_std());
         self.arm_expiry(cx);
         if self.outboxes.is_empty() {
@@ -182,6 +211,7 @@ impl RoomServer {
                     // Those who hear it hear it before its author hears that it is stored: if the log is behind,
                     // nothing is acknowledged that this incarnation did not pass on.
                     if let Applied::Next(message) = self.log.apply(message)? {
+                        self.stop_typing(message.author.id, cx);
                         self.broadcast(&Event::Message(message), cx);
                     }
                     for reply in replies {
@@ -200,27 +230,91 @@ impl RoomServer {
         Ok(())
     }
 
+    fn change(&mut self, wish: Wish, cx: &mut Context<Self>) {
+        self.idle_since = Instant::now();
+        match self.changes.offer(wish) {
+            Ok(()) => self.send_change(cx),
+            Err(wish) => wish.reply.send(Err(ChangeError::Busy)),
+        }
+    }
+
+    /// Gives the store the next change, unless one is on its way.
+    fn send_change(&mut self, cx: &mut Context<Self>) {
+        let Some(Wish { seq, author, body, reply }) = self.changes.next() else { return };
+        let (store, code, room) = (self.store.clone(), self.code, cx.this());
+        cx.spawn(async move {
+            let result = store.change(code, seq, author, body).await;
+            // Refused only when the room is over; the caller hears that there is no reply.
+            let _ = room.cast(RoomMessage::Altered { result, reply }).await;
+        });
+    }
+
+    /// The change that was on its way is done, or given up.
+    fn altered(
+        &mut self,
+        result: Result<Changed, StoreError>,
+        reply: Reply<Result<(), ChangeError>>,
+        cx: &mut Context<Self>,
+    ) {
+        self.changes.done();
+        match result {
+            Ok(Changed::Done(message)) => {
+                if message.revision > self.revision {
+                    self.revision = message.revision;
+                    let message = Arc::new(message);
+                    self.log.change(&message);
+                    self.broadcast(&Event::Changed(message), cx);
+                }
+                reply.send(Ok(()));
+            }
+            Ok(Changed::NotThere) => reply.send(Err(ChangeError::NotThere)),
+            Ok(Changed::NotYours) => reply.send(Err(ChangeError::NotYours)),
+            Err(error) => {
+                tracing::error!(room = %self.code, %error, "a change could not be stored");
+                reply.send(Err(ChangeError::NotStored));
+            }
+        }
+        self.send_change(cx);
+    }
+
+    fn type_along(&mut self, connection: ConnectionId, on: bool, cx: &mut Context<Self>) {
+        let Some(person) = self.members.person(connection).cloned() else { return };
+        if !on {
+            self.stop_typing(person.id, cx);
+        } else if self.typing.begin(&person, Instant::now().into_std()) {
+            self.broadcast(&Event::Typing(person.id, true), cx);
+            self.arm_expiry(cx);
+        }
+    }
+
+    fn stop_typing(&mut self, person: PersonId, cx: &mut Context<Self>) {
+        if self.typing.end(person) {
+            self.broadcast(&Event::Typing(person, false), cx);
+        }
+    }
+
     fn expire(&mut self, cx: &mut Context<Self>) {
-        self.expiry_armed = false;
-        for change in self.members.expire(Instant::now().into_std()) {
+        self.expiry_at = None;
+        let now = Instant::now().into_std();
+        for change in self.members.expire(now) {
             self.tell(change, cx);
+        }
+        for person in self.typing.expire(now) {
+            self.broadcast(&Event::Typing(person, false), cx);
         }
         self.arm_expiry(cx);
     }
 
     fn arm_expiry(&mut self, cx: &mut Context<Self>) {
-        if self.expiry_armed {
-            return;
-        }
-        if let Some(at) = self.members.next_expiry() {
-            self.expiry_armed = true;
-            cx.send_after(at.saturating_duration_since(Instant::now().into_std()), RoomMessage::Expire);
-        }
+        let next = [self.members.next_expiry(), self.typing.next_expiry()].into_iter().flatten().min();
+        let Some(at) = next.filter(|&at| self.expiry_at.is_none_or(|armed| at < armed)) else { return };
+        self.expiry_at = Some(at);
+        cx.send_after(at.saturating_duration_since(Instant::now().into_std()), RoomMessage::Expire);
     }
 
     fn rest(&self, cx: &mut Context<Self>) -> Flow {
         let left = (self.idle_since + self.limits.room_idle).saturating_duration_since(Instant::now());
-        if !self.outboxes.is_empty() || self.outgoing.len() > 0 || !left.is_zero() {
+        if !self.outboxes.is_empty() || self.outgoing.len() > 0 || !self.changes.is_empty() || !left.is_zero() {
             let again = if left.is_zero() { self.limits.room_idle } else { left };
             cx.send_after(again, RoomMessage::Rest);
             return Flow::Continue;

@@ -1,8 +1,8 @@
 //! The socket of a room: one task for each, between a browser and the room's process.
 
 mod bucket;
-mod posts;
 pub(crate) mod protocol;
+mod requests;
 mod session;
 mod wire;
 

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Message, Person, PersonId, Seq, UnixMillis};
+use crate::domain::{Message, MessageState, Person, PersonId, Revision, Seq, UnixMillis};
 
 /// The version spoken here.
 pub(crate) const VERSION: u32 = 1;
@@ -19,9 +19,16 @@ pub(crate) const MAX_FRAME_BYTES: usize = 64 * 1024;
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum ClientFrame {
     /// The first frame: which version, and the number of the last message that the client has.
-    Join { v: u32, after: Option<Seq> },
+    /// `revision` is that of the last change it knows; without it, it wants to hear of none of the past.
+    Join { v: u32, after: Option<Seq>, revision: Option<Revision> },
     /// A message, under the name the client has for it.
     Post { id: String, body: String },
+    /// Lets one of its messages say something else.
+    Edit { id: String, seq: Seq, body: String },
+    /// Deletes one of its messages.
+    Delete { id: String, seq: Seq },
+    /// It is writing, said again every 10 seconds, or has stopped.
+    Typing { on: bool },
     /// Answered by `pong`: browsers can neither see nor send the pings of the protocol below.
     Ping {},
 }
@@ -32,11 +39,17 @@ pub(crate) enum ClientFrame {
 pub(crate) enum ServerFrame<'a> {
     /// The answer to `join`: who the client is, the number of the last message and who is there.
     /// With `reset` the numbers of the client are not from this history: it must start afresh.
-    Welcome { v: u32, you: Who<'a>, last: Seq, reset: bool, members: Vec<Who<'a>> },
+    Welcome { v: u32, you: Who<'a>, last: Seq, revision: Revision, reset: bool, members: Vec<Who<'a>> },
     /// The next message of the room.
     Message(Said<'a>),
     /// The client's message is stored.
     Stored { id: &'a str, seq: Seq, at: UnixMillis },
+    /// The client's message is changed.
+    Done { id: &'a str },
+    /// A message is something else now.
+    Changed(Said<'a>),
+    /// Somebody has begun to write, or stopped.
+    Typing { id: PersonId, on: bool },
     /// Something the client said is not accepted. With `retry_ms` it would be, that much later.
     Refused {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,6 +84,16 @@ pub(crate) struct Said<'a> {
     pub(crate) author: Who<'a>,
     pub(crate) at: UnixMillis,
     pub(crate) body: &'a str,
+    /// 0 for a message that is as it was said; left out then.
+    #[serde(skip_serializing_if = "never_changed")]
+    pub(crate) revision: Revision,
+    /// `edited` or `deleted`; left out for a message that is as it was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) state: Option<&'static str>,
+}
+
+fn never_changed(revision: &Revision) -> bool {
+    revision.0 == 0
 }
 
 impl<'a> From<&'a Person> for Who<'a> {
@@ -87,6 +110,12 @@ impl<'a> From<&'a Message> for Said<'a> {
             author: Who::from(&message.author),
             at: message.at,
             body: message.body.as_str(),
+            revision: message.revision,
+            state: match message.state {
+                MessageState::Said => None,
+                MessageState::Edited => Some("edited"),
+                MessageState::Deleted => Some("deleted"),
+            },
         }
     }
 }
@@ -168,7 +197,7 @@ mod tests {
         let read = |text: &str| serde_json::from_str::<ClientFrame>(text);
         assert!(matches!(
             read(r#"{"type":"join","v":1,"after":7}"#),
-            Ok(ClientFrame::Join { v: 1, after: Some(Seq(7)) })
+            Ok(ClientFrame::Join { v: 1, after: Some(Seq(7)), revision: None })
         ));
         assert!(matches!(read(r#"{"type":"join","v":1}"#), Ok(ClientFrame::Join { after: None, .. })));
         assert!(matches!(read(r#"{"type":"ping"}"#), Ok(ClientFrame::Ping {})));
@@ -183,6 +212,9 @@ mod tests {
             r#"{"type":"post","id":7,"body":"x"}"#,
             r#"{"type":"post","id":"abcdefgh","body":"x","seq":1}"#,
             r#"{"type":"ping","type":"post"}"#,
+            r#"{"type":"edit","id":"abcdefgh","body":"x"}"#,
+            r#"{"type":"delete","id":"abcdefgh","seq":"1"}"#,
+            r#"{"type":"typing","on":1}"#,
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

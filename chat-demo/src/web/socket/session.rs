@@ -7,12 +7,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::bucket::Bucket;
-use super::posts::Posts;
 use super::protocol::{ClientFrame, Goodbye, Said, ServerFrame, VERSION, Who};
+use super::requests::{Outcome, Requests, Wish};
 use super::wire::{Incoming, Stuck, Wire};
 use crate::config::Limits;
-use crate::domain::room::{Closed, Event, JoinError, Membership, PostError, Posted, Rooms, Welcome};
-use crate::domain::{Body, ClientId, Message, Person, RoomCode, Seq};
+use crate::domain::room::{ChangeError, Closed, Event, JoinError, Membership, PostError, Posted, Rooms, Welcome};
+use crate::domain::{Body, ClientId, Message, Person, Revision, RoomCode, Seq};
 use crate::store::Page;
 use crate::telemetry::{self, OpenSocket};
 use crate::web::Web;
@@ -30,7 +30,7 @@ pub(super) async fn run(web: Web, socket: WebSocket, code: RoomCode, person: Per
     let mut open = OpenSocket::count();
     let mut wire = Wire::new(socket, web.limits.write);
     let end = match handshake(&mut wire, &web.limits).await {
-        Ok(after) => Session::new(&web, &mut wire, code, person).talk(after, &web.stop).await,
+        Ok(known) => Session::new(&web, &mut wire, code, person).talk(known, &web.stop).await,
         Err(end) => end,
     };
     match end {
@@ -67,8 +67,15 @@ impl From<Goodbye> for End {
     }
 }
 
-/// Waits for the `join`: the number of the last message that the client has.
-async fn handshake(wire: &mut Wire, limits: &Limits) -> Result<Option<Seq>, End> {
+/// What a client has when it comes: the number of the last message, and of the last change.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    after: Option<Seq>,
+    revision: Option<Revision>,
+}
+
+/// Waits for the `join`.
+async fn handshake(wire: &mut Wire, limits: &Limits) -> Result<Known, End> {
     let first = async {
         loop {
             match wire.receive().await {
@@ -80,7 +87,7 @@ async fn handshake(wire: &mut Wire, limits: &Limits) -> Result<Option<Seq>, End>
     match timeout(limits.handshake, first).await {
         Err(_) => Err(Goodbye::Handshake.into()),
         Ok(Incoming::Text(text)) => match serde_json::from_str(&text) {
-            Ok(ClientFrame::Join { v: VERSION, after }) => Ok(after),
+            Ok(ClientFrame::Join { v: VERSION, after, revision }) => Ok(Known { after, revision }),
             _ => {
                 telemetry::refused("frame");
                 Err(Goodbye::Handshake.into())
@@ -97,29 +104,41 @@ struct Session<'a> {
     limits: &'a Limits,
     code: RoomCode,
     person: Person,
-    posts: Posts,
+    requests: Requests,
     bucket: Bucket,
     /// The number of the last message that was sent, or that the client had before.
     sent: Seq,
+    /// The number of the last change that was sent, or that the client had before.
+    revision: Revision,
 }
 
 impl<'a> Session<'a> {
     fn new(web: &'a Web, wire: &'a mut Wire, code: RoomCode, person: Person) -> Self {
         let limits = &web.limits;
-        let posts = Posts::new(web.rooms.clone(), code, person.clone(), limits.unacknowledged);
+        let requests = Requests::new(web.rooms.clone(), code, person.clone(), limits.unacknowledged);
         let bucket = Bucket::new(limits.post_burst, limits.posts_per_second, Instant::now().into_std());
-        Self { wire, rooms: &web.rooms, limits, code, person, posts, bucket, sent: Seq(0) }
+        Self {
+            wire,
+            rooms: &web.rooms,
+            limits,
+            code,
+            person,
+            requests,
+            bucket,
+            sent: Seq(0),
+            revision: Revision::default(),
+        }
     }
 
-    async fn talk(mut self, after: Option<Seq>, stop: &CancellationToken) -> End {
-        match self.converse(after, stop).await {
+    async fn talk(mut self, known: Known, stop: &CancellationToken) -> End {
+        match self.converse(known, stop).await {
             Err(end) => end,
             Ok(never) => match never {},
         }
     }
 
-    async fn converse(&mut self, after: Option<Seq>, stop: &CancellationToken) -> Result<Never, End> {
-        let mut membership = self.enter(after, stop).await?;
+    async fn converse(&mut self, known: Known, stop: &CancellationToken) -> Result<Never, End> {
+        let mut membership = self.enter(known, stop).await?;
         let mut ping = interval(self.limits.ping);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ping.reset();
@@ -137,11 +156,11 @@ impl<'a> Session<'a> {
                     Err(Closed::Lagged) => return Err(Goodbye::TooSlow.into()),
                     Err(Closed::Ended) => membership = self.reenter(stop).await?,
                 },
-                (id, result) = self.posts.next() => self.answer(&id, result).await?,
+                (id, outcome) = self.requests.next() => self.answer(&id, outcome).await?,
                 incoming = self.wire.receive() => {
                     heard = Instant::now();
                     match incoming {
-                        Incoming::Text(text) => self.hear(&text).await?,
+                        Incoming::Text(text) => self.hear(&text, &membership).await?,
                         Incoming::Alive => {}
                         Incoming::Gone => return Err(End::Gone),
                         Incoming::Wrong(goodbye) => return Err(goodbye.into()),
@@ -154,14 +173,16 @@ impl<'a> Session<'a> {
     }
 
     /// Comes into the room and tells the client all it has missed.
-    async fn enter(&mut self, after: Option<Seq>, stop: &CancellationToken) -> Result<Membership, End> {
-        let (membership, welcome) = self.join(after, stop).await?;
-        self.sent = if welcome.reset { welcome.last } else { after.unwrap_or(welcome.last) };
+    async fn enter(&mut self, known: Known, stop: &CancellationToken) -> Result<Membership, End> {
+        let (membership, welcome) = self.join(known.after, stop).await?;
+        self.sent = if welcome.reset { welcome.last } else { known.after.unwrap_or(welcome.last) };
+        self.revision = if welcome.reset { welcome.revision } else { known.revision.unwrap_or(welcome.revision) };
         let members = welcome.members.iter().map(Who::from).collect();
         let frame = ServerFrame::Welcome {
             v: VERSION,
             you: Who::from(&self.person),
             last: welcome.last,
+            revision: welcome.revision,
             reset: welcome.reset,
             members,
         };
@@ -219,12 +240,24 @@ impl<'a> Session<'a> {
         for message in &welcome.recent {
             self.say(message).await?;
         }
+        while self.revision < welcome.revision {
+            let page = Page::Changed { after: self.revision, limit: PAGE };
+            let changed = self.rooms.history(self.code, page).await.map_err(|_| Goodbye::NoRoom)?;
+            if changed.is_empty() {
+                return Err(Goodbye::NoRoom.into());
+            }
+            for message in &changed {
+                self.tell_change(message).await?;
+            }
+        }
         Ok(())
     }
 
     async fn pass_on(&mut self, event: &Event) -> Result<(), End> {
         match event {
             Event::Message(message) => self.say(message).await?,
+            Event::Changed(message) => self.tell_change(message).await?,
+            Event::Typing(id, on) => self.wire.send(&ServerFrame::Typing { id: *id, on: *on }).await?,
             Event::Joined(person) => self.wire.send(&ServerFrame::Joined { person: person.into() }).await?,
             Event::Left(id) => self.wire.send(&ServerFrame::Left { id: *id }).await?,
             Event::Members(members) => {
@@ -244,11 +277,32 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn hear(&mut self, text: &str) -> Result<(), End> {
+    /// Tells of a change, unless the client knows it already.
+    async fn tell_change(&mut self, message: &Message) -> Result<(), End> {
+        if message.revision > self.revision {
+            self.wire.send(&ServerFrame::Changed(Said::from(message))).await?;
+            self.revision = message.revision;
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, text: &str, membership: &Membership) -> Result<(), End> {
         let wait = self.bucket.take(Instant::now().into_std()).err();
         match (serde_json::from_str(text), wait) {
-            (Ok(ClientFrame::Post { id, body }), None) => self.accept(&id, &body).await,
-            (Ok(ClientFrame::Post { id, .. }), Some(wait)) => {
+            (Ok(ClientFrame::Post { id, body }), None) => self.accept(&id, &body, Wish::Post).await,
+            (Ok(ClientFrame::Edit { id, seq, body }), None) => {
+                self.accept(&id, &body, |body| Wish::Change(seq, Some(body))).await
+            }
+            (Ok(ClientFrame::Delete { id, seq }), None) => self.take(&id, Wish::Change(seq, None)).await,
+            (Ok(ClientFrame::Typing { on }), None) => {
+                membership.typing(on);
+                Ok(())
+            }
+            (Ok(ClientFrame::Typing { .. }), Some(_)) => Ok(()),
+            (
+                Ok(ClientFrame::Post { id, .. } | ClientFrame::Edit { id, .. } | ClientFrame::Delete { id, .. }),
+                Some(wait),
+            ) => {
                 let retry = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
                 // What is no id is not repeated to the client.
                 let id = ClientId::parse(&id).ok().map(|_| &*id);
@@ -263,35 +317,50 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn accept(&mut self, id: &str, body: &str) -> Result<(), End> {
-        let client_id = match ClientId::parse(id) {
-            Ok(client_id) => client_id,
-            // What is no id is not repeated to the client.
-            Err(error) => return self.refuse(None, "id", &error.to_string(), None).await,
-        };
-        let body = match Body::parse(body) {
-            Ok(body) => body,
-            Err(error) => return self.refuse(Some(id), "body", &error.to_string(), None).await,
-        };
-        if self.posts.push(client_id, body) {
-            return Ok(());
-        }
-        self.refuse(Some(id), "backlog", "earlier messages wait to be stored", Some(1000)).await
-    }
-
-    async fn answer(&mut self, id: &ClientId, result: Result<Posted, PostError>) -> Result<(), End> {
-        match result {
-            Ok(Posted { seq, at, .. }) => Ok(self.wire.send(&ServerFrame::Stored { id: id.as_str(), seq, at }).await?),
+    /// Takes in a wish with a text in it.
+    async fn accept(&mut self, id: &str, body: &str, wish: impl FnOnce(Body) -> Wish) -> Result<(), End> {
+        match Body::parse(body) {
+            Ok(body) => self.take(id, wish(body)).await,
             Err(error) => {
-                let (reason, retry) = match error {
-                    PostError::Unknown => ("unknown_room", None),
-                    PostError::Busy => ("busy", Some(500)),
-                    PostError::NotStored | PostError::Unreachable(_) => ("unavailable", Some(2000)),
-                };
-                tracing::warn!(room = %self.code, %error, "a message is refused");
-                self.refuse(Some(id.as_str()), reason, &error.to_string(), retry).await
+                let id = ClientId::parse(id).ok().map(|_| id);
+                self.refuse(id, "body", &error.to_string(), None).await
             }
         }
+    }
+
+    async fn take(&mut self, id: &str, wish: Wish) -> Result<(), End> {
+        match ClientId::parse(id) {
+            // What is no id is not repeated to the client.
+            Err(error) => self.refuse(None, "id", &error.to_string(), None).await,
+            Ok(client_id) if self.requests.has_room() => {
+                self.requests.push(client_id, wish);
+                Ok(())
+            }
+            Ok(_) => self.refuse(Some(id), "backlog", "earlier messages wait to be stored", Some(1000)).await,
+        }
+    }
+
+    async fn answer(&mut self, id: &ClientId, outcome: Outcome) -> Result<(), End> {
+        let id = id.as_str();
+        let (reason, retry, error): (_, _, &(dyn std::error::Error + Send + Sync)) = match &outcome {
+            Outcome::Posted(Ok(Posted { seq, at, .. })) => {
+                return Ok(self.wire.send(&ServerFrame::Stored { id, seq: *seq, at: *at }).await?);
+            }
+            Outcome::Changed(Ok(())) => return Ok(self.wire.send(&ServerFrame::Done { id }).await?),
+            Outcome::Posted(Err(error)) => match error {
+                PostError::Unknown => ("unknown_room", None, error),
+                PostError::Busy => ("busy", Some(500), error),
+                PostError::NotStored | PostError::Unreachable(_) => ("unavailable", Some(2000), error),
+            },
+            Outcome::Changed(Err(error)) => match error {
+                ChangeError::NotThere => ("not_there", None, error),
+                ChangeError::NotYours => ("not_yours", None, error),
+                ChangeError::Busy => ("busy", Some(500), error),
+                ChangeError::NotStored | ChangeError::Unreachable(_) => ("unavailable", Some(2000), error),
+            },
+        };
+        tracing::warn!(room = %self.code, %error, "a wish is refused");
+        self.refuse(Some(id), reason, &error.to_string(), retry).await
     }
 
     async fn refuse(

@@ -101,6 +101,15 @@ impl Log {
         Ok(Applied::Next(message))
     }
 
+    /// A message that was said before is something else now.
+    pub(crate) fn change(&mut self, message: &Arc<Message>) {
+        let Some(first) = self.recent.front().map(|first| first.seq) else { return };
+        let place = message.seq.0.checked_sub(first.0).and_then(|place| usize::try_from(place).ok());
+        if let Some(known) = place.and_then(|place| self.recent.get_mut(place)) {
+            *known = Arc::clone(message);
+        }
+    }
+
     /// What has been missed after `after`.
     pub(crate) fn resume(&self, after: Seq) -> Resume {
         let first = self.recent.front().map_or(self.last.next(), |first| first.seq);
@@ -116,6 +125,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::Revision;
     use crate::domain::room::logic::outgoing::tests::draft;
 
     fn message(seq: u64) -> Message {
@@ -147,6 +157,15 @@ mod tests {
         assert_eq!((resume.older, seqs(&resume.recent)), (None, vec![]));
         assert_eq!(log.message(Seq(4)).unwrap().seq, Seq(4));
         assert_eq!((log.message(Seq(3)), log.message(Seq(6))), (None, None));
+    }
+
+    #[test]
+    fn whoever_comes_later_gets_a_message_as_it_is_now() {
+        let mut log = Log::new(2, (1..=5).map(message).collect()).unwrap();
+        let changed = Arc::new(Message { revision: Revision(1), ..message(4) });
+        log.change(&changed);
+        log.change(&Arc::new(Message { revision: Revision(2), ..message(1) }));
+        assert_eq!(log.resume(Seq(3)).recent, [changed, Arc::new(message(5))]);
     }
 
     proptest! {

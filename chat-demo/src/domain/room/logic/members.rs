@@ -85,6 +85,11 @@ impl Members {
         self.people.values().filter_map(|presence| presence.gone_since).min().map(|since| since + self.grace)
     }
 
+    /// Who is there over `connection`.
+    pub(crate) fn person(&self, connection: ConnectionId) -> Option<&Person> {
+        self.people.get(self.connections.get(&connection)?).map(|presence| &presence.person)
+    }
+
     /// Who is there.
     pub(crate) fn list(&self) -> Vec<Person> {
         self.people.values().map(|presence| presence.person.clone()).collect()
