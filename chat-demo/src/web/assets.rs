@@ -6,54 +6,58 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
 /// The looks.
-pub(crate) const STYLE: Asset =
-    Asset::new("chat.css", "text/css; charset=utf-8", include_str!("../../assets/chat.css"));
+pub(crate) const STYLE: &str = "chat.css";
 
-/// The room's behaviour, an ES module.
-pub(crate) const SCRIPT: Asset =
-    Asset::new("chat.js", "text/javascript; charset=utf-8", include_str!("../../assets/chat.js"));
+/// The behaviour: an ES module, which fetches the others by names beside its own.
+pub(crate) const SCRIPT: &str = "chat.js";
 
 /// The sign of the program.
-pub(crate) const ICON: Asset = Asset::new("icon.svg", "image/svg+xml", include_str!("../../assets/icon.svg"));
+pub(crate) const ICON: &str = "icon.svg";
 
-/// One file, with a fingerprint by which browsers may keep it for ever.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asset {
-    name: &'static str,
-    media_type: &'static str,
-    text: &'static str,
-    fingerprint: u64,
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+/// Name, media type, text.
+const ASSETS: [(&str, &str, &str); 6] = [
+    (STYLE, CSS, include_str!("../../assets/chat.css")),
+    (SCRIPT, JS, include_str!("../../assets/chat.js")),
+    ("client.js", JS, include_str!("../../assets/client.js")),
+    ("messages.js", JS, include_str!("../../assets/messages.js")),
+    ("room.js", JS, include_str!("../../assets/room.js")),
+    (ICON, SVG, include_str!("../../assets/icon.svg")),
+];
+
+/// Of all files together: another text is another address, so browsers may keep what they have for ever.
+const VERSION: u64 = version();
+
+/// Where this version of a file is found.
+pub(crate) fn url(name: &str) -> String {
+    format!("/assets/{VERSION:016x}/{name}")
 }
 
-impl Asset {
-    const fn new(name: &'static str, media_type: &'static str, text: &'static str) -> Self {
-        Self { name, media_type, text, fingerprint: fingerprint(text.as_bytes()) }
-    }
-
-    /// Where this version of the file is found.
-    pub(crate) fn url(&self) -> String {
-        format!("/assets/{}?v={:016x}", self.name, self.fingerprint)
-    }
-}
-
-/// `GET /assets/{name}`
-pub(crate) async fn serve(Path(name): Path<String>) -> Response {
-    match [STYLE, SCRIPT, ICON].into_iter().find(|asset| asset.name == name) {
-        Some(asset) => {
-            ([(CONTENT_TYPE, asset.media_type), (CACHE_CONTROL, "public, max-age=31536000, immutable")], asset.text)
-                .into_response()
-        }
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
+/// `GET /assets/{version}/{name}`
+pub(crate) async fn serve(Path((version, name)): Path<(String, String)>) -> Response {
+    let Some((_, media_type, text)) = ASSETS.into_iter().find(|(known, ..)| *known == name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    // A page of another version of the program gets what there is, and keeps it no longer than it must.
+    let keep = if version == format!("{VERSION:016x}") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, keep)], text).into_response()
 }
 
 /// FNV-1a.
-const fn fingerprint(bytes: &[u8]) -> u64 {
+const fn version() -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325;
-    let mut index = 0;
-    while index < bytes.len() {
-        hash = (hash ^ bytes[index] as u64).wrapping_mul(0x0100_0000_01b3);
-        index += 1;
+    let mut file = 0;
+    while file < ASSETS.len() {
+        let bytes = ASSETS[file].2.as_bytes();
+        let mut index = 0;
+        while index < bytes.len() {
+            hash = (hash ^ bytes[index] as u64).wrapping_mul(0x0100_0000_01b3);
+            index += 1;
+        }
+        file += 1;
     }
     hash
 }

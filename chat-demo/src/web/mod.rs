@@ -64,7 +64,7 @@ fn router(web: &Web) -> Router {
         .layer(from_fn_with_state(web.clone(), guard::own_pages_only));
     let mut all = pages
         .route("/rooms/{code}/socket", get(socket::open))
-        .route("/assets/{name}", get(assets::serve))
+        .route("/assets/{version}/{name}", get(assets::serve))
         .route("/metrics", get(operator::metrics))
         .route("/livez", get(operator::live))
         .route("/readyz", get(operator::ready))

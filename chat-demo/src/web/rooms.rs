@@ -109,10 +109,12 @@ async fn view(
         Some(before) => Page::Before { before, limit: PAGE },
         None => Page::Latest { limit: PAGE },
     };
+    // Read first: a change that comes in between is told once more by the socket.
+    let revision = web.rooms.last_revision(code).await?;
     let messages = web.rooms.history(code, part).await?;
     let members = web.rooms.members(code).await;
     let next_id = ClientId::parse(SessionToken::random().as_str()).expect("a token has the form of an id");
     let newest = before.is_none();
-    Ok(room(&RoomView { code, viewer, members: &members, messages: &messages, newest, problem, next_id })
+    Ok(room(&RoomView { code, viewer, members: &members, messages: &messages, revision, newest, problem, next_id })
         .into_response())
 }

@@ -101,6 +101,46 @@ await step("killed again and again while both talk", async () => {
   }
 });
 
+await step("a message is edited with the arrow, another one is deleted, and both see it", async () => {
+  await say(ada, "A tpyo.");
+  lines.push("A tpyo.");
+  await shows(bob, lines);
+  await ada.press("#body", "ArrowUp");
+  assert.equal(await ada.inputValue("#body"), "A tpyo.");
+  await ada.fill("#body", "A typo.");
+  await ada.press("#body", "Enter");
+  lines[lines.length - 1] = "A typo.";
+  await shows(ada, lines);
+  await shows(bob, lines);
+  assert.equal(await bob.locator("#messages > .message .changed").last().textContent(), "edited");
+  assert.equal(await bob.locator(".message:not(.mine) .tools").count(), 0, "only one's own can be changed");
+
+  await ada.press("#body", "ArrowUp");
+  await ada.fill("#body", "never mind");
+  await ada.press("#body", "Escape");
+  await shows(ada, lines);
+
+  const last = ada.locator("#messages > .message.mine").last();
+  await last.hover();
+  await last.getByText("Delete").click();
+  await kill(code);
+  await last.getByText("Delete for everybody").click();
+  lines[lines.length - 1] = "This message was deleted";
+  await shows(ada, lines);
+  await shows(bob, lines);
+  assert.equal(await last.locator(".tools").count(), 0);
+});
+
+await step("who is writing is shown, until it is said", async () => {
+  await ada.locator("#body").pressSequentially("Wait");
+  await bob.waitForFunction(() => document.querySelector("#typing").textContent === "Ada is writing…");
+  assert.equal(await ada.locator("#typing").textContent(), "");
+  await ada.press("#body", "Enter");
+  lines.push("Wait");
+  await shows(bob, lines);
+  await bob.waitForFunction(() => document.querySelector("#typing").textContent === "");
+});
+
 await step("a page loaded anew has it all", async () => {
   await bob.reload();
   await connected(bob);

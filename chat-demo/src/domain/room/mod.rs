@@ -208,6 +208,15 @@ impl Rooms {
         self.store.history(code, page).await
     }
 
+    /// The number of the last change in a room.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store does not work now.
+    pub async fn last_revision(&self, code: RoomCode) -> Result<Revision, StoreError> {
+        self.store.last_revision(code).await
+    }
+
     /// Who is in a room; nobody is in one that sleeps.
     pub async fn members(&self, code: RoomCode) -> Vec<Person> {
         let Ok(room) = self.namespace.lookup::<ServerRef<RoomServer>>(&*name(code)) else { return Vec::new() };

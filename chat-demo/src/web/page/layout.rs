@@ -14,9 +14,9 @@ pub(super) fn layout(title: &str, body: &Markup) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
-                link rel="icon" type="image/svg+xml" href=(assets::ICON.url());
-                link rel="stylesheet" href=(assets::STYLE.url());
-                script type="module" src=(assets::SCRIPT.url()) {}
+                link rel="icon" type="image/svg+xml" href=(assets::url(assets::ICON));
+                link rel="stylesheet" href=(assets::url(assets::STYLE));
+                script type="module" src=(assets::url(assets::SCRIPT)) {}
             }
             body { (body) }
         }
@@ -27,7 +27,7 @@ pub(super) fn layout(title: &str, body: &Markup) -> Markup {
 pub(super) fn brand() -> Markup {
     html! {
         a.brand href="/" aria-label="Rooms, first page" {
-            img src=(assets::ICON.url()) alt="" width="32" height="32";
+            img src=(assets::url(assets::ICON)) alt="" width="32" height="32";
             span.brand-name { "Rooms" }
         }
     }

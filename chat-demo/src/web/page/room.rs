@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::calendar;
 use super::layout::{brand, layout};
-use crate::domain::{ClientId, MAX_NAME_CHARS, Message, Person, PersonId, RoomCode, Seq};
+use crate::domain::{ClientId, MAX_NAME_CHARS, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq};
 
 /// How far apart two messages of one author are shown as one group, in milliseconds: 5 min.
 const GROUP_GAP: i64 = 5 * 60 * 1000;
@@ -19,6 +19,8 @@ pub(crate) struct RoomView<'a> {
     pub(crate) members: &'a [Person],
     /// A part of the history, oldest first.
     pub(crate) messages: &'a [Message],
+    /// The number of the last change that `messages` may show.
+    pub(crate) revision: Revision,
     /// Whether `messages` ends with the last message there is.
     pub(crate) newest: bool,
     /// What was refused, if something was.
@@ -39,7 +41,7 @@ pub(crate) fn room(view: &RoomView<'_>) -> Markup {
         &html! {
             div.room
                 data-room=[live.map(|_| code)] data-me=[live.map(|me| me.id.0)]
-                data-name=[live.map(|me| me.name.as_str())] data-last=(last) data-title=(title) {
+                data-name=[live.map(|me| me.name.as_str())] data-last=(last) data-revision=(view.revision.0) data-title=(title) {
                 header {
                     (brand())
                     div.title {
@@ -129,8 +131,14 @@ fn together(previous: &Message, next: &Message) -> bool {
 fn item(message: &Message, viewer: Option<&Person>, first: bool) -> Markup {
     let author = &message.author;
     let mine = viewer.is_some_and(|viewer| viewer.id == author.id);
+    let state = match message.state {
+        MessageState::Said => None,
+        MessageState::Edited => Some("edited"),
+        MessageState::Deleted => Some("deleted"),
+    };
+    let deleted = state == Some("deleted");
     html! {
-        li.message.(hue(author.id)).first[first].mine[mine]
+        li.message.(hue(author.id)).first[first].mine[mine].deleted[deleted] data-state=[state]
             data-seq=(message.seq) data-id=(message.client_id.as_str()) data-at=(message.at.0)
             data-author=(author.id.0) data-name=(author.name) {
             (avatar(author))
@@ -138,7 +146,8 @@ fn item(message: &Message, viewer: Option<&Person>, first: bool) -> Markup {
                 span.author { @if mine { "You" } @else { (author.name) } }
                 time datetime=(calendar::machine(message.at)) { (calendar::time(message.at)) }
             }
-            p.bubble { (message.body.as_str()) }
+            p.bubble { @if deleted { "This message was deleted" } @else { (message.body.as_str()) } }
+            @if state == Some("edited") { span.changed { "edited" } }
         }
     }
 }
@@ -161,6 +170,7 @@ fn below(view: &RoomView<'_>) -> Markup {
             button.jump #jump type="button" hidden {}
             div.status #status data-state="wait" {
                 span.dot aria-hidden="true" {}
+                span.typing #typing aria-live="off" {}
                 span #status-text role="status" { noscript { "Without JavaScript, reload the page for new messages." } }
                 button.plain #now type="button" hidden { "Try now" }
                 span.count #count {}
@@ -171,9 +181,10 @@ fn below(view: &RoomView<'_>) -> Markup {
                     label.unseen for="body" { "Message" }
                     textarea #body name="body" rows="1" placeholder="Write a message" required {}
                 }
-                button { "Send" }
+                button.quiet #cancel type="button" hidden { "Cancel" }
+                button #send { "Send" }
             }
-            p.keys { "Enter sends, Shift + Enter begins a new line" }
+            p.keys { "Enter sends, Shift + Enter begins a new line, ↑ edits your last message" }
         } @else {
             div.card { (name_form(view, "Choose a name to talk here", "Join")) }
         }

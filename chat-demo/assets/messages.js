@@ -1,0 +1,82 @@
+// How messages and people look. Whatever people say becomes text nodes, never markup.
+
+export const find = (selector, root = document) => root.querySelector(selector);
+const now = () => Date.now();
+const GROUP_GAP = 5 * 60_000;
+
+export function make(tag, className, ...children) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  node.append(...children);
+  return node;
+}
+
+// What a person is shown
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const dayName = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+const fullDate = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+const dayOf = (at) => new Date(at).toDateString();
+
+function dayLabel(at) {
+  if (dayOf(at) === dayOf(now())) return "Today";
+  if (dayOf(at) === dayOf(now() - 86_400_000)) return "Yesterday";
+  return dayName.format(at);
+}
+
+export const hue = (id) => `hue-${((id % 8) + 8) % 8}`;
+const initial = (name) => [...name][0].toLocaleUpperCase();
+export const avatar = (name) => {
+  const node = make("span", "avatar", initial(name));
+  node.setAttribute("aria-hidden", "true");
+  return node;
+};
+
+/** The element of a message, sent or to be sent. */
+export function messageItem({ seq, id, author, at, body, state }, me) {
+  const time = make("time", "", clock.format(at));
+  time.dateTime = new Date(at).toISOString();
+  time.title = fullDate.format(at);
+  const mine = author.id === me.id;
+  const meta = make("p", "meta", make("span", "author", mine ? "You" : author.name), time);
+  const item = make("li", `message ${hue(author.id)}${mine ? " mine" : ""}`);
+  item.append(avatar(author.name), meta, make("p", "bubble", body));
+  Object.assign(item.dataset, { author: author.id, at, id });
+  if (seq) item.dataset.seq = seq;
+  if (state) alter(item, { body, state });
+  return item;
+}
+
+/** Shows a message as its author has changed it. */
+export function alter(item, { body, state }) {
+  const gone = state === "deleted";
+  item.dataset.state = state;
+  item.classList.toggle("deleted", gone);
+  find(".bubble", item).textContent = gone ? "This message was deleted" : body;
+  find(".changed", item)?.remove();
+  if (!gone) find(".bubble", item).after(make("span", "changed", "edited"));
+}
+
+/** The message that an element of the server's page shows. */
+export function readItem(item) {
+  return {
+    seq: Number(item.dataset.seq),
+    id: item.dataset.id,
+    at: Number(item.dataset.at),
+    author: { id: Number(item.dataset.author), name: item.dataset.name },
+    body: find(".bubble", item).textContent,
+    state: item.dataset.state,
+  };
+}
+
+/** Whether `item` begins a group, and a day line before it if it begins a day. */
+export function arrange(item, previous) {
+  const at = Number(item.dataset.at);
+  const newDay = !previous || dayOf(Number(previous.dataset.at)) !== dayOf(at);
+  const before = item.previousElementSibling;
+  if (before?.classList.contains("day")) before.remove();
+  if (newDay) item.before(make("li", "day", dayLabel(at)));
+  const close = previous && at - Number(previous.dataset.at) < GROUP_GAP;
+  item.classList.toggle("first", newDay || !close || previous.dataset.author !== item.dataset.author);
+}
+

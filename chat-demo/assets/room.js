@@ -1,0 +1,340 @@
+// The room page. The server has rendered the history; this keeps it up to date and sends what is written.
+
+import { MAX_BODY, newId, RoomClient } from "./client.js";
+import { alter, arrange, avatar, find, hue, make, messageItem, readItem } from "./messages.js";
+
+function button(className, text, action) {
+  const node = make("button", className, text);
+  node.type = "button";
+  node.addEventListener("click", action);
+  return node;
+}
+
+export function start(page) {
+  const code = page.dataset.room;
+  const me = { id: Number(page.dataset.me), name: page.dataset.name };
+  const [log, list, outbox] = [find("#log"), find("#messages"), find("#outbox")];
+  const [status, jump] = [find("#status"), find("#jump")];
+  const [form, field, count] = [find("#composer"), find("#body"), find("#count")];
+  const members = new Map();
+  const writing = new Set();
+  const items = new Map(); // id of a message that is on its way -> its element
+  const memory = (key) => `${key}:${code}:${me.id}`;
+  let unread = 0;
+  let editing = null; // the element of the message that is being edited
+
+  // History
+
+  const atEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+  const toEnd = () => {
+    log.scrollTop = log.scrollHeight;
+    jump.hidden = true;
+    unread = 0;
+    showTitle();
+  };
+  const showTitle = () => {
+    document.title = (unread ? `(${unread}) ` : "") + page.dataset.title;
+    jump.textContent = `${unread} new ${unread === 1 ? "message" : "messages"} ↓`;
+  };
+  const all = () => [...list.querySelectorAll(".message")];
+
+  function adopt(nodes) {
+    return nodes.map((node) => {
+      const item = messageItem(readItem(node), me);
+      item.classList.add("sent");
+      return own(item);
+    });
+  }
+
+  function arrangeAll() {
+    let previous = null;
+    for (const item of all()) {
+      arrange(item, previous);
+      previous = item;
+    }
+  }
+
+  function receive(message) {
+    const follow = atEnd() || message.author.id === me.id;
+    const previous = all().at(-1);
+    const item = own(messageItem(message, me));
+    item.classList.add("sent");
+    if (message.author.id === me.id) {
+      item.append(make("p", "state", "Sent"));
+      settle(message.id);
+    }
+    if (previous) item.classList.add("fresh");
+    // Whoever had not read what came before sees where that begins.
+    if (unread === 0 && message.author.id !== me.id && (document.hidden || !follow)) divide();
+    list.append(item);
+    arrange(item, previous);
+    find("#empty").hidden = true;
+    if (message.author.id !== me.id && (document.hidden || !follow)) unread += 1;
+    if (follow && !document.hidden) toEnd();
+    else if (follow) log.scrollTop = log.scrollHeight;
+    else jump.hidden = unread === 0;
+    showTitle();
+  }
+
+  function divide() {
+    find("#unread")?.remove();
+    const line = make("li", "unread-line", "New");
+    line.id = "unread";
+    list.append(line);
+  }
+
+  async function loadEarlier(event) {
+    event.preventDefault();
+    const link = event.currentTarget;
+    const response = await fetch(link.href).catch(() => null);
+    if (!response?.ok) return say("Earlier messages could not be loaded. Try again.");
+    const older = new DOMParser().parseFromString(await response.text(), "text/html");
+    const height = log.scrollHeight;
+    list.prepend(...adopt([...older.querySelectorAll("#messages > .message")]));
+    arrangeAll();
+    const next = older.querySelector("#earlier");
+    if (next) link.href = next.getAttribute("href");
+    else link.remove();
+    log.scrollTop += log.scrollHeight - height;
+  }
+
+  // One's own messages
+
+  /** Lets its author change a message. */
+  function own(item) {
+    if (Number(item.dataset.author) !== me.id || item.dataset.state === "deleted") return item;
+    const tools = make("span", "tools", button("plain", "Edit", () => edit(item)), button("plain", "Delete", () => ask(item)));
+    item.append(tools);
+    return item;
+  }
+
+  function edit(item) {
+    editing = item;
+    field.value = find(".bubble", item).textContent;
+    form.dataset.editing = "true";
+    find("#send").textContent = "Save";
+    find("#cancel").hidden = false;
+    say("Editing your message. Escape leaves it as it is.");
+    measure();
+    field.focus();
+  }
+
+  function endEdit() {
+    if (!editing) return;
+    editing = null;
+    delete form.dataset.editing;
+    find("#send").textContent = "Send";
+    find("#cancel").hidden = true;
+    field.value = "";
+    measure();
+    say("Connected");
+  }
+
+  /** Deleting cannot be undone, so it takes two clicks. */
+  function ask(item) {
+    const tools = find(".tools", item);
+    const before = [...tools.childNodes];
+    const sure = button("plain", "Delete for everybody", () => {
+      tools.replaceChildren(...before);
+      client.wish({ id: newId(), type: "delete", seq: Number(item.dataset.seq), at: Date.now() });
+    });
+    tools.replaceChildren(sure, button("plain", "Keep", () => tools.replaceChildren(...before)));
+    sure.focus();
+  }
+
+  function changed(message) {
+    const item = list.querySelector(`[data-seq="${message.seq}"]`);
+    if (!item) return;
+    if (editing === item && message.state === "deleted") endEdit();
+    alter(item, message);
+    if (message.state === "deleted") find(".tools", item)?.remove();
+  }
+
+  // What is on its way
+
+  function remember() {
+    const unsent = client.wishes.filter((wish) => wish.type === "post").map(({ id, body, at }) => ({ id, body, at }));
+    sessionStorage.setItem(memory("unsent"), JSON.stringify(unsent));
+  }
+
+  function enqueue({ id, body, at }) {
+    const item = messageItem({ id, body, at, author: me }, me);
+    item.classList.add("first");
+    item.append(make("p", "state"));
+    outbox.append(item);
+    items.set(id, item);
+    client.wish({ id, type: "post", body, at });
+    remember();
+    toEnd();
+  }
+
+  function wished(wish, text) {
+    if (wish.type !== "post") {
+      if (wish.state === "failed") say(`Not changed. ${text}`);
+      if (wish.state !== "pending") client.forget(wish.id);
+      return;
+    }
+    const item = items.get(wish.id);
+    if (!item) return;
+    item.classList.toggle("pending", wish.state === "pending");
+    item.classList.toggle("failed", wish.state === "failed");
+    const line = wish.state === "failed" ? [
+      `Not sent. ${text} `,
+      button("plain", "Try again", () => client.retry(wish.id)), " ",
+      button("plain", "Discard", () => settle(wish.id)),
+    ] : [text];
+    find(".state", item).replaceChildren(...line);
+    if (wish.state === "failed" && atEnd()) log.scrollTop = log.scrollHeight;
+  }
+
+  function settle(id) {
+    items.get(id)?.remove();
+    items.delete(id);
+    client.forget(id);
+    remember();
+  }
+
+  // Who is there, and who is writing
+
+  function showMembers() {
+    const people = [...members.values()].sort((a, b) => a.name.localeCompare(b.name));
+    find("#here").textContent = `${people.length} here`;
+    find("#members").replaceChildren(...people.map((person) => {
+      const item = make("li", hue(person.id), avatar(person.name), make("span", "name", person.name));
+      item.dataset.person = person.id;
+      if (person.id === me.id) item.append(make("span", "self", "you"));
+      return item;
+    }));
+  }
+
+  function setMembers(list) {
+    members.clear();
+    for (const person of list) members.set(person.id, person);
+    showMembers();
+  }
+
+  function joined({ person }) {
+    const known = members.get(person.id);
+    members.set(person.id, person);
+    showMembers();
+    if (person.id === me.id) return;
+    if (!known) note(`${person.name} is here`);
+    else if (known.name !== person.name) note(`${known.name} is now ${person.name}`);
+  }
+
+  function left({ id }) {
+    const person = members.get(id);
+    members.delete(id);
+    typing({ id, on: false });
+    showMembers();
+    if (person) note(`${person.name} left`);
+  }
+
+  function typing({ id, on }) {
+    if (on && id !== me.id) writing.add(id);
+    else writing.delete(id);
+    const names = [...writing].map((id) => members.get(id)?.name).filter(Boolean);
+    const who = names.length > 2 ? `${names.length} people are` : `${names.join(" and ")} ${names.length > 1 ? "are" : "is"}`;
+    find("#typing").textContent = names.length ? `${who} writing…` : "";
+  }
+
+  // The line below the conversation
+
+  let noteTimer = 0;
+  const say = (text) => { find("#status-text").textContent = text; };
+  function show(state, text, seconds = 0) {
+    clearTimeout(noteTimer);
+    status.dataset.state = state;
+    find("#now").hidden = state !== "lost" || seconds <= 1;
+    if (state !== "live") for (const id of writing) typing({ id, on: false });
+    say(text);
+  }
+  function note(text) {
+    say(text);
+    clearTimeout(noteTimer);
+    noteTimer = setTimeout(() => client.live && say("Connected"), 4_000);
+  }
+
+  const url = new URL(`/rooms/${code}/socket`, location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  const adopted = adopt(all());
+  const known = { last: Number(adopted.at(-1)?.dataset.seq ?? page.dataset.last), revision: Number(page.dataset.revision) };
+  const client = new RoomClient(url, known, {
+    status: show,
+    welcome: (frame) => (frame.reset ? location.reload() : setMembers(frame.members)),
+    message: receive,
+    changed,
+    wish: wished,
+    members: (frame) => setMembers(frame.members),
+    joined,
+    left,
+    typing,
+  });
+
+  // What the person does
+
+  const size = () => new TextEncoder().encode(field.value).length;
+  function measure() {
+    const left = MAX_BODY - size();
+    count.textContent = left < 500 ? `${left} left` : "";
+    count.classList.toggle("over", left < 0);
+    if (!editing) sessionStorage.setItem(memory("draft"), field.value);
+    if (!CSS.supports("field-sizing", "content")) {
+      field.style.height = "auto";
+      field.style.height = `${field.scrollHeight + 2}px`;
+    }
+  }
+
+  function submit() {
+    const body = field.value;
+    if (!body.trim()) return field.focus();
+    if (size() > MAX_BODY) return say("This message is too long. Please shorten it.");
+    if (editing) {
+      const seq = Number(editing.dataset.seq);
+      if (body !== find(".bubble", editing).textContent) client.wish({ id: newId(), type: "edit", seq, body, at: Date.now() });
+      endEdit();
+      return field.focus();
+    }
+    field.value = "";
+    measure();
+    enqueue({ id: newId(), body, at: Date.now() });
+    field.focus();
+  }
+
+  form.addEventListener("submit", (event) => { event.preventDefault(); submit(); });
+  field.addEventListener("input", () => {
+    measure();
+    if (!editing && field.value) client.typing();
+    else client.stopTyping();
+  });
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && editing) return endEdit();
+    if (event.key === "ArrowUp" && !field.value) {
+      const mine = all().findLast((item) => find(".tools", item));
+      if (mine) { event.preventDefault(); edit(mine); }
+      return;
+    }
+    // An Enter that ends the composition of a character is not meant for us; Safari says so by 229 only.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    submit();
+  });
+  log.addEventListener("scroll", () => atEnd() && !document.hidden && unread && toEnd());
+  jump.addEventListener("click", toEnd);
+  find("#cancel").addEventListener("click", () => { endEdit(); field.focus(); });
+  find("#now").addEventListener("click", () => client.connect());
+  find("#earlier")?.addEventListener("click", loadEarlier);
+  addEventListener("online", () => !client.live && client.connect());
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && atEnd()) toEnd();
+    if (!document.hidden && !client.live && !client.connecting) client.connect();
+  });
+
+  list.replaceChildren(...adopted);
+  arrangeAll();
+  field.value = sessionStorage.getItem(memory("draft")) ?? "";
+  measure();
+  for (const entry of JSON.parse(sessionStorage.getItem(memory("unsent")) ?? "[]")) enqueue(entry);
+  toEnd();
+  client.connect();
+}
