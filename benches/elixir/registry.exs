@@ -40,6 +40,28 @@ defmodule Lookups do
     both(registry, key, n - 1)
   end
 
+  # From the dispatch until the last of the members has the message.
+  def dispatched(_registry, _group, _members, _delivered, 0), do: :ok
+
+  def dispatched(registry, group, members, delivered, n) do
+    :atomics.put(delivered, 1, 0)
+    Registry.dispatch(registry, group, fn entries -> for {pid, _} <- entries, do: send(pid, :message) end)
+    await(delivered, members)
+    dispatched(registry, group, members, delivered, n - 1)
+  end
+
+  def listen(delivered) do
+    receive do: (:message -> :atomics.add(delivered, 1, 1))
+    listen(delivered)
+  end
+
+  defp await(delivered, members) do
+    if :atomics.get(delivered, 1) < members do
+      :erlang.yield()
+      await(delivered, members)
+    end
+  end
+
   defp emit(event, measurements, metadata) do
     for {_event, handler} <- :ets.lookup(:handlers, event), do: handler.(event, measurements, metadata)
     :ok
@@ -100,3 +122,21 @@ for size <- [10, 1_000, 100_000] do
   for holder <- holders, do: Process.exit(holder, :kill)
   Process.sleep(200)
 end
+
+{:ok, _} = Registry.start_link(keys: :duplicate, name: :groups, partitions: System.schedulers_online())
+delivered = :atomics.new(1, [])
+me = self()
+
+for _ <- 1..100 do
+  spawn_link(fn ->
+    {:ok, _} = Registry.register(:groups, "listeners", nil)
+    send(me, :registered)
+    Lookups.listen(delivered)
+  end)
+end
+
+for _ <- 1..100, do: (receive do: (:registered -> :ok))
+
+Rounds.run("dispatch to 100, delivered", "Elixir", 1, 2_000, fn _, n ->
+  Lookups.dispatched(:groups, "listeners", 100, delivered, n)
+end)

@@ -1,7 +1,11 @@
 //! ractor: actors with names in one global table.
 
-use ractor::registry;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Release;
+
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use ractor::{pg, registry};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
@@ -75,6 +79,53 @@ impl Named {
 
     pub(crate) fn stop(self) {
         self.runtime.block_on(stop(self.actors));
+    }
+}
+
+/// An actor that counts what it gets.
+struct Listener(Arc<AtomicUsize>);
+
+impl Actor for Listener {
+    type Msg = u64;
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: ActorRef<u64>, (): ()) -> Result<(), ActorProcessingErr> {
+        Ok(())
+    }
+
+    async fn handle(&self, _: ActorRef<u64>, _: u64, (): &mut ()) -> Result<(), ActorProcessingErr> {
+        self.0.fetch_add(1, Release);
+        Ok(())
+    }
+}
+
+/// Actors that are in one group.
+pub(crate) type Listeners = Vec<(ActorRef<u64>, JoinHandle<()>)>;
+
+pub(crate) async fn listeners(group: &str, count: usize, delivered: &Arc<AtomicUsize>) -> Listeners {
+    let mut listeners = Vec::with_capacity(count);
+    for _ in 0..count {
+        let listener = Actor::spawn(None, Listener(Arc::clone(delivered)), ()).await;
+        listeners.push(listener.unwrap_or_else(|error| panic!("{error}")));
+    }
+    pg::join(group.to_owned(), listeners.iter().map(|(actor, _)| actor.get_cell()).collect());
+    listeners
+}
+
+/// Sends to each member of a group.
+pub(crate) fn dispatch(group: &str, number: u64) {
+    for actor in pg::get_members(&group.to_owned()) {
+        let _ = actor.send_message(number);
+    }
+}
+
+pub(crate) async fn stop_listeners(listeners: Listeners) {
+    for (actor, _) in &listeners {
+        actor.stop(None);
+    }
+    for (_, task) in listeners {
+        let _ = task.await;
     }
 }
 

@@ -58,11 +58,12 @@ fn contenders<'a>(names: &Arc<[String]>, mix: Mix, threads: usize, pair: &'a Pai
     let look = Look { names: Arc::clone(names), mix, threads, pair, begin: Cell::new(0) };
     // Whole tuples are captured: the names are the process's, and go with it.
     let held = Arc::new((namespace, process));
-    let [with, uncounted, whereis, lookup] = [0; 4].map(|_| Arc::clone(&held));
+    let [with, uncounted, whereis, nowhere, lookup] = [0; 5].map(|_| Arc::clone(&held));
     vec![
         look.contender(who::WITH, move |name| with.0.with(name, |value: &Arc<u64>| **value).ok()),
         look.contender(who::UNCOUNTED, move |name| uncounted.0.with_uncounted(name, |value: &Arc<u64>| **value)),
         look.contender(who::WHEREIS, move |name| whereis.0.whereis(name)),
+        look.contender(who::WHEREIS_UNCOUNTED, move |name| nowhere.0.whereis_uncounted(name)),
         look.contender(who::LOOKUP, move |name| lookup.0.lookup::<Arc<u64>>(name).ok()),
         look.contender(who::INDEX, move |name| index.peek_with(name, |entry, ()| entry.0.1)),
         look.contender(who::DASHMAP, move |name| dash.get(name).map(|entry| Arc::clone(entry.value()))),

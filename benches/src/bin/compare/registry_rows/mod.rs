@@ -1,5 +1,6 @@
 //! What the registry is measured by.
 
+mod groups;
 mod lookup;
 mod memory;
 mod register;
@@ -18,6 +19,7 @@ pub(crate) fn pass(results: &mut Results, pair: &Pair) {
     register::rows(results, pair);
     memory::rows(results);
     wake::rows(results);
+    groups::rows(results);
     run_script(results, "registry.exs", &[who::ELIXIR, who::ELIXIR_EVENT]);
 }
 

@@ -90,6 +90,7 @@ const ONE_HOT: &str = "lookup hot key n=1000 t=1";
 const TWO_HOT: &str = "lookup hot key n=1000 t=2";
 const REGISTER_ONE: &str = "register + unregister t=1";
 const REGISTER_TWO: &str = "register + unregister t=2";
+const DISPATCH: &str = "dispatch to 100, delivered";
 const START: &str = "start child among n=100000";
 const RESTART: &str = "panic to new incarnation";
 const BYTES: &str = "bytes per service, name of 20 bytes";
@@ -114,6 +115,25 @@ const GATES: &[Gate] = &[
     gate(ONE_HOT, who::WITH, TimeOf(who::UNCOUNTED, 1.25)),
     gate(ONE, who::WITH, Allocations(0.0)),
     gate("lookup miss n=1000 t=1", who::WITH, Allocations(0.0)),
+    gate(ONE, who::WHEREIS, TimesAsFast(who::ELIXIR, 15.0)),
+    gate(TWO, who::WHEREIS, TimesAsFast(who::ELIXIR, 20.0)),
+    gate(ONE, who::WHEREIS, TimesAsFast(who::ELIXIR_EVENT, 25.0)),
+    gate(TWO, who::WHEREIS, TimesAsFast(who::ELIXIR_EVENT, 30.0)),
+    gate(ONE, who::WHEREIS, TimesAsFast(who::RACTOR, 1.4)),
+    gate(TWO, who::WHEREIS, TimesAsFast(who::RACTOR, 3.0)),
+    gate(TWO_HOT, who::WHEREIS, TimesAsFast(who::RACTOR, 12.0)),
+    gate(ONE, who::WHEREIS, TimesAsFast(who::KAMEO, 1.5)),
+    gate(TWO, who::WHEREIS, TimesAsFast(who::KAMEO, 10.0)),
+    gate(TWO_HOT, who::WHEREIS, TimesAsFast(who::KAMEO, 12.0)),
+    gate(ONE, who::WHEREIS, TimeOf(who::DASHMAP, 0.75)),
+    gate(TWO, who::WHEREIS, TimeOf(who::DASHMAP, 0.40)),
+    gate(TWO_HOT, who::WHEREIS, TimeOf(who::DASHMAP, 0.12)),
+    gate(TWO, who::WHEREIS, TimeIn(ONE, 1.15)),
+    gate(TWO_HOT, who::WHEREIS, TimeIn(ONE_HOT, 1.15)),
+    gate(ONE, who::WHEREIS, TimeOf(who::WHEREIS_UNCOUNTED, 1.25)),
+    gate(ONE_HOT, who::WHEREIS, TimeOf(who::WHEREIS_UNCOUNTED, 1.25)),
+    gate(ONE, who::WHEREIS, Allocations(0.0)),
+    gate("lookup miss n=1000 t=1", who::WHEREIS, Allocations(0.0)),
     gate("held reference t=1", who::HELD, AtMost(3.0)),
     gate("held reference t=2", who::HELD, AtMost(3.0)),
     gate(REGISTER_ONE, who::GUARD, TimesAsFast(who::ELIXIR, 8.0)),
@@ -123,6 +143,10 @@ const GATES: &[Gate] = &[
     gate(REGISTER_ONE, who::GUARD, TimeOf(who::DASHMAP, 2.5)),
     gate(REGISTER_TWO, who::GUARD, TimeOf(who::DASHMAP, 2.5)),
     gate("wake one waiter, 100000 parked on other names", who::REGISTRY, AtMost(600.0)),
+    gate(DISPATCH, who::REGISTRY, TimesAsFast(who::ELIXIR, 3.0)),
+    gate(DISPATCH, who::REGISTRY, TimesAsFast(who::RACTOR, 2.5)),
+    gate(DISPATCH, who::REGISTRY, TimeOf(who::TOKIO, 1.5)),
+    gate("leave and join", who::GROUP_OF_ALL, TimeOf(who::GROUPS_OF_TEN, 2.0)),
     gate(BYTES, who::GUARD, AtMost(160.0)),
     gate(BYTES, who::PROCESS, AtMost(160.0)),
     gate("empty registry", who::REGISTRY, AtMost(16_384.0)),
