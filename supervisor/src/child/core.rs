@@ -98,6 +98,18 @@ pub(crate) enum Phase {
     Ended = 4,
 }
 
+impl Phase {
+    fn of(number: u8) -> Self {
+        match number {
+            1 => Self::Starting,
+            2 => Self::Running,
+            3 => Self::Restarting,
+            4 => Self::Ended,
+            _ => Self::Down,
+        }
+    }
+}
+
 /// Why the supervisor aborts an incarnation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -190,13 +202,7 @@ impl Core {
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        match self.phase.load(Acquire) {
-            1 => Phase::Starting,
-            2 => Phase::Running,
-            3 => Phase::Restarting,
-            4 => Phase::Ended,
-            _ => Phase::Down,
-        }
+        Phase::of(self.phase.load(Acquire))
     }
 
     /// Which incarnation is alive, or was the last to be; 0 before the first.
@@ -225,14 +231,12 @@ impl Core {
         self.intent.store(Intent::None as u8, Relaxed);
         self.asked.store(false, Relaxed);
         self.returns.store(false, Relaxed);
-        self.phase.store(Phase::Starting as u8, Release);
-        metrics::begun();
+        self.enter(Phase::Starting);
     }
 
     /// The init of the incarnation has been acknowledged.
     pub(crate) fn ready(&self) {
-        self.phase.store(Phase::Running as u8, SeqCst);
-        metrics::ready();
+        self.enter(Phase::Running);
         self.story.up();
         self.tell(EventKind::Started);
         self.changed.notify_waiters();
@@ -373,7 +377,6 @@ impl Core {
             return reason;
         }
         let returns = self.returns.load(Acquire) || (!self.is_being_stopped() && self.restart.after(&reason));
-        metrics::ended(self.phase() == Phase::Running);
         self.settle(if returns { Phase::Restarting } else { Phase::Down });
         self.conclude(incarnation, reason.clone(), EventKind::Exited(reason.clone()), || seat.vacate());
         reason
@@ -381,7 +384,6 @@ impl Core {
 
     /// The incarnation does not even end when aborted, and is counted out.
     pub(crate) fn abandon(&self) {
-        metrics::ended(self.phase() == Phase::Running);
         self.settle(Phase::Down);
         self.conclude(self.incarnation(), ExitReason::Abandoned, EventKind::Abandoned, || {});
     }
@@ -389,7 +391,7 @@ impl Core {
     /// The spec is gone: there will be no other incarnation.
     pub(crate) fn close(&self) {
         self.gone.store(true, SeqCst);
-        self.phase.store(Phase::Ended as u8, SeqCst);
+        self.enter(Phase::Ended);
         self.changed.notify_waiters();
     }
 
@@ -399,10 +401,15 @@ impl Core {
 
     /// No restart follows after all, or one does.
     pub(crate) fn settle(&self, phase: Phase) {
-        self.phase.store(phase as u8, SeqCst);
+        self.enter(phase);
         if self.is_gone() {
-            self.phase.store(Phase::Ended as u8, SeqCst);
+            self.enter(Phase::Ended);
         }
+    }
+
+    /// Each phase that is left is told once, by whoever leaves it.
+    fn enter(&self, phase: Phase) {
+        metrics::moved(Phase::of(self.phase.swap(phase as u8, SeqCst)), phase);
     }
 
     fn conclude(&self, incarnation: u32, reason: ExitReason, told: EventKind, vacate: impl FnOnce()) {

@@ -76,7 +76,16 @@ impl Story {
     }
 
     pub(super) fn up(&self) {
-        self.times.lock().since = Some(Instant::now());
+        let now = Instant::now();
+        let times = {
+            let mut times = self.times.lock();
+            let before = *times;
+            times.since = Some(now);
+            before
+        };
+        let after = |then: Option<Instant>| then.map(|then| now.duration_since(then));
+        let restart = if self.again.load(Relaxed) { after(times.ended) } else { None };
+        metrics::up(after(times.since).unwrap_or_default(), restart);
     }
 
     pub(super) fn end(&self, abandoned: bool) {
@@ -126,7 +135,9 @@ impl Core {
     /// Its supervisor will start it again, because it ended for this reason.
     pub(crate) fn restarting(&self, cause: &ExitReason) {
         self.settle(Phase::Restarting);
-        metrics::restart(cause);
+        if let Some(post) = self.story.post.get() {
+            metrics::restart(post.feed.label(post.own), cause);
+        }
         self.tell(EventKind::Restarting(cause.clone()));
     }
 

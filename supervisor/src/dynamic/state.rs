@@ -99,7 +99,7 @@ pub(super) struct At {
 impl Shared {
     pub(super) fn new(settings: &Settings, limits: Limits) -> Arc<Self> {
         let core = Core::new(settings.id.clone(), settings.restart);
-        let feed = Feed::new(settings.id.clone());
+        let feed = Feed::new(settings.id.clone(), true);
         Arc::new(Self {
             core,
             limits,

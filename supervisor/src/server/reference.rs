@@ -16,6 +16,7 @@ use super::overflow::Overflow;
 use super::reply::Reply;
 use crate::child::{ChildId, ChildRef, Phase};
 use crate::error::{CallError, SendError};
+use crate::metrics;
 
 /// A reference to a server, stable over restarts: it belongs to the child's spec, and finds whichever incarnation is alive.
 ///
@@ -48,7 +49,10 @@ impl<S: Server> ServerRef<S> {
     /// Dropped before the message was delivered, it is as if it had not been called; after that the server handles the message
     /// and the answer is dropped.
     pub async fn call<R>(&self, message: impl FnOnce(Reply<R>) -> S::Message) -> Result<R, CallError> {
-        Caller(&*self.slot).call(CALL_TIME, None, message).await
+        let begun = metrics::call(|| self.slot.len());
+        let answer = Caller(&*self.slot).call(CALL_TIME, None, message).await;
+        metrics::called(begun);
+        answer
     }
 
     /// [`call`](Self::call) with a time limit of one's own, which covers the wait for room in the mailbox too.
@@ -65,7 +69,10 @@ impl<S: Server> ServerRef<S> {
         limit: Duration,
         message: impl FnOnce(Reply<R>) -> S::Message,
     ) -> Result<R, CallError> {
-        Caller(&*self.slot).call(limit, None, message).await
+        let begun = metrics::call(|| self.slot.len());
+        let answer = Caller(&*self.slot).call(limit, None, message).await;
+        metrics::called(begun);
+        answer
     }
 
     /// Sends a message, waiting for room in the mailbox if that is what it does when it is full ([`Overflow`]). Whether it is

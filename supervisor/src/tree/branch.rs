@@ -53,5 +53,6 @@ pub(crate) fn adopt(seat: &dyn Seat, kind: ChildKind, feed: &Arc<Feed>) {
 pub(crate) fn plant(seat: &dyn Seat, kind: ChildKind) {
     if let Some(branch) = seat.branch() {
         seat.core().post(kind, branch.feed(), true);
+        crate::metrics::known(branch.feed().label(false));
     }
 }

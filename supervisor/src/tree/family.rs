@@ -18,7 +18,7 @@ pub(crate) struct Family {
 
 impl Family {
     pub(crate) fn new(id: ChildId) -> Self {
-        Self { feed: Feed::new(id), children: Mutex::default() }
+        Self { feed: Feed::new(id, false), children: Mutex::default() }
     }
 
     pub(crate) fn feed(&self) -> &Arc<Feed> {

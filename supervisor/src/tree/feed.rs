@@ -13,6 +13,8 @@ use crate::child::ChildId;
 /// Of one supervisor, for all of its incarnations.
 pub(crate) struct Feed {
     id: ChildId,
+    /// Its supervisor is dynamic.
+    dynamic: bool,
     above: OnceLock<Arc<Self>>,
     /// How many listen to this one: all that an event costs when nobody does.
     listening: AtomicUsize,
@@ -26,8 +28,8 @@ struct Queues {
 }
 
 impl Feed {
-    pub(crate) fn new(id: ChildId) -> Arc<Self> {
-        Arc::new(Self { id, above: OnceLock::new(), listening: AtomicUsize::new(0), queues: Mutex::default() })
+    pub(crate) fn new(id: ChildId, dynamic: bool) -> Arc<Self> {
+        Arc::new(Self { id, dynamic, above: OnceLock::new(), listening: AtomicUsize::new(0), queues: Mutex::default() })
     }
 
     /// Its supervisor has become a child of another.
@@ -38,6 +40,14 @@ impl Feed {
     /// This one and all above it.
     fn ancestry(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |feed| feed.above.get().map(|above| &**above))
+    }
+
+    /// The id that metrics know its supervisor by, or with `above` the one that that is a child of: no id that came from below a
+    /// dynamic supervisor.
+    pub(crate) fn label(&self, above: bool) -> &str {
+        let first = if above { self.above.get().map_or(self, |above| above) } else { self };
+        let topmost = first.ancestry().skip(1).filter(|feed| feed.dynamic).last();
+        topmost.unwrap_or(first).id.as_str()
     }
 
     /// The ids of the supervisors from the root down to this one, and of a child of it.
@@ -102,8 +112,8 @@ mod tests {
 
     #[test]
     fn s10_1_an_event_that_nobody_listens_to_is_not_even_made() {
-        let root = Feed::new("root".into());
-        let below = Feed::new("below".into());
+        let root = Feed::new("root".into(), false);
+        let below = Feed::new("below".into(), false);
         below.grow_from(&root);
         below.tell(|| unreachable!("nobody listens"));
         let listener = root.listen(1);
