@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::domain::room::Rooms;
 use crate::store::{Location, OpenError, Place, Store};
-use crate::web::{self, Endpoint, Origins, Web};
+use crate::web::{self, Cookies, Endpoint, Origins, Web};
 use crate::{health, telemetry};
 
 /// The program, running.
@@ -95,6 +95,7 @@ impl App {
             store,
             limits,
             origins: Arc::new(Origins::new(address, &config.origins)),
+            cookies: Cookies::new(config.cookie_key.as_ref()),
             admin: config.admin_token,
             registry,
             metrics: metrics.clone(),

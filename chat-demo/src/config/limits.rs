@@ -60,6 +60,12 @@ pub struct Limits {
     /// How long a message and a socket try to find their room again
     #[arg(long, env = "CHAT_REJOIN", default_value = "15s", value_parser = time, value_name = "TIME", hide_short_help = true)]
     pub rejoin: Duration,
+    /// How long a guest is known by the cookie
+    #[arg(long, env = "CHAT_GUEST_SESSION", default_value = "365days", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub guest_session: Duration,
+    /// How long somebody who has logged in stays so
+    #[arg(long, env = "CHAT_ACCOUNT_SESSION", default_value = "30days", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub account_session: Duration,
     /// How long open sockets may take to close when the program ends
     #[arg(long, env = "CHAT_DRAIN", default_value = "3s", value_parser = time, value_name = "TIME", hide_short_help = true)]
     pub drain: Duration,

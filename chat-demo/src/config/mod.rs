@@ -8,4 +8,4 @@ mod secret;
 pub use limits::Limits;
 pub use load::{ConfigError, Layered};
 pub use schema::{Config, LogFormat};
-pub use secret::AdminToken;
+pub use secret::{AdminToken, CookieKey};

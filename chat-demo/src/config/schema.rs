@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
-use super::{AdminToken, Limits};
+use super::{AdminToken, CookieKey, Limits};
 use crate::store::DatabaseUrl;
 
 /// A room chat whose processes can be killed while people talk.
@@ -44,6 +44,11 @@ pub struct Config {
     /// there is no such route. Better given in the environment, where other users of the machine cannot read it
     #[arg(long, env = "CHAT_ADMIN_TOKEN", value_name = "SECRET", hide_env_values = true)]
     pub admin_token: Option<AdminToken>,
+
+    /// Secret that cookies are signed with, 32 characters or more; without it one is made and kept in the database.
+    /// Another one ends all sessions. Better given in the environment, where other users of the machine cannot read it
+    #[arg(long, env = "CHAT_COOKIE_KEY", value_name = "SECRET", hide_env_values = true)]
+    pub cookie_key: Option<CookieKey>,
 
     /// How often the services are checked for /healthz
     #[arg(long, env = "CHAT_HEALTH_PERIOD", default_value = "5s", value_parser = super::limits::time, value_name = "TIME")]

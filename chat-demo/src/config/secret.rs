@@ -1,4 +1,4 @@
-//! The secret of the admin routes.
+//! Secrets from outside.
 
 /// The secret of the admin routes: at least 16 characters.
 #[derive(Clone)]
@@ -28,6 +28,35 @@ impl std::str::FromStr for AdminToken {
 impl std::fmt::Debug for AdminToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("AdminToken(…)")
+    }
+}
+
+/// What cookies are signed with: at least 32 characters, the more random the better.
+#[derive(Clone)]
+pub struct CookieKey(String);
+
+impl CookieKey {
+    /// All of it.
+    pub(crate) fn reveal(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl std::str::FromStr for CookieKey {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() < 32 {
+            return Err("the cookie key needs at least 32 characters");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Nothing of the secret.
+impl std::fmt::Debug for CookieKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CookieKey(…)")
     }
 }
 

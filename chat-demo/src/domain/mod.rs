@@ -6,6 +6,7 @@
 mod body;
 mod client_id;
 mod code;
+mod login;
 mod message;
 mod name;
 pub mod room;
@@ -14,5 +15,6 @@ mod text;
 pub use body::{Body, BodyError, MAX_BODY_BYTES};
 pub use client_id::{ClientId, ClientIdError};
 pub use code::{ALPHABET, CODE_LENGTH, CodeError, RoomCode};
+pub use login::{LoginError, LoginName, MAX_LOGIN_CHARS};
 pub use message::{Draft, Message, MessageState, Person, PersonId, Revision, Seq, UnixMillis};
 pub use name::{DisplayName, MAX_NAME_CHARS, NameError};

@@ -1,9 +1,11 @@
-//! What is kept: rooms, people and messages.
+//! What is kept: rooms, people, their accounts and sessions, and messages.
 //!
 //! [`Store`] is what the rest of the program sees. Behind it one process passes requests on to a database. With
 //! SQLite one thread owns the connection, so that nothing here ever blocks the runtime, and what many rooms want
 //! stored at the same moment is one transaction; with PostgreSQL (feature `postgres`) a bounded pool of connections does.
 
+mod accounts;
+mod password_hash;
 mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -23,13 +25,15 @@ use supervisor::{CallError, ChildSpec, Reply, ServerRef};
 use thiserror::Error;
 use tokio::time::timeout;
 
+pub use accounts::{Account, AccountOf, NewSession};
+pub use password_hash::PasswordHash;
 pub(crate) use place::Place;
 pub use place::{DatabaseUrl, Location, OpenError};
 use request::Request;
 use server::StoreServer;
 pub use token::SessionToken;
 
-use crate::domain::{Body, DisplayName, Draft, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis};
+use crate::domain::{Body, Draft, Message, PersonId, Revision, RoomCode, Seq, UnixMillis};
 
 const STORE: Service<ServerRef<StoreServer>> = Service::new("store");
 
@@ -195,24 +199,6 @@ impl Store {
     /// [`StoreError`], as for everything here.
     pub async fn history(&self, room: RoomCode, page: Page) -> Result<Vec<Message>, StoreError> {
         self.ask(|reply| Request::History { room, page, reply }).await
-    }
-
-    /// Who has this session.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`], as for everything here.
-    pub async fn find_person(&self, session: SessionToken) -> Result<Option<Person>, StoreError> {
-        self.ask(|reply| Request::FindPerson { session: session.clone(), reply }).await
-    }
-
-    /// Gives whoever has this session a name.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`], as for everything here.
-    pub async fn name_person(&self, session: SessionToken, name: DisplayName) -> Result<Person, StoreError> {
-        self.ask(|reply| Request::NamePerson { session: session.clone(), name: name.clone(), reply }).await
     }
 
     /// Whether the store answers within a second that it could write.

@@ -2,23 +2,96 @@
 
 use supervisor::Reply;
 
-use super::{Changed, Page, SessionToken, StoreError, Stored};
-use crate::domain::{Body, DisplayName, Draft, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis};
+use super::{Account, AccountOf, Changed, NewSession, Page, PasswordHash, SessionToken, StoreError, Stored};
+use crate::domain::{
+    Body, DisplayName, Draft, LoginName, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
+};
 
 pub(super) type Answer<T> = Reply<Result<T, StoreError>>;
 
 /// One question, with the port for its answer.
 #[derive(Debug)]
 pub(crate) enum Request {
-    CreateRoom { code: RoomCode, at: UnixMillis, reply: Answer<bool> },
-    RoomExists { code: RoomCode, reply: Answer<bool> },
-    Append { room: RoomCode, drafts: Vec<Draft>, reply: Answer<Vec<Stored>> },
-    Change { room: RoomCode, seq: Seq, author: PersonId, body: Option<Body>, reply: Answer<Changed> },
-    LastRevision { room: RoomCode, reply: Answer<Revision> },
-    History { room: RoomCode, page: Page, reply: Answer<Vec<Message>> },
-    FindPerson { session: SessionToken, reply: Answer<Option<Person>> },
-    NamePerson { session: SessionToken, name: DisplayName, reply: Answer<Person> },
-    Ping { reply: Answer<()> },
+    CreateRoom {
+        code: RoomCode,
+        at: UnixMillis,
+        reply: Answer<bool>,
+    },
+    RoomExists {
+        code: RoomCode,
+        reply: Answer<bool>,
+    },
+    Append {
+        room: RoomCode,
+        drafts: Vec<Draft>,
+        reply: Answer<Vec<Stored>>,
+    },
+    Change {
+        room: RoomCode,
+        seq: Seq,
+        author: PersonId,
+        body: Option<Body>,
+        reply: Answer<Changed>,
+    },
+    LastRevision {
+        room: RoomCode,
+        reply: Answer<Revision>,
+    },
+    History {
+        room: RoomCode,
+        page: Page,
+        reply: Answer<Vec<Message>>,
+    },
+    FindPerson {
+        session: SessionToken,
+        now: UnixMillis,
+        reply: Answer<Option<Person>>,
+    },
+    NamePerson {
+        session: NewSession,
+        now: UnixMillis,
+        name: DisplayName,
+        reply: Answer<Person>,
+    },
+    CreateAccount {
+        guest: Option<PersonId>,
+        name: DisplayName,
+        login: LoginName,
+        password: PasswordHash,
+        session: NewSession,
+        now: UnixMillis,
+        reply: Answer<Option<Person>>,
+    },
+    FindAccount {
+        of: AccountOf,
+        reply: Answer<Option<Account>>,
+    },
+    OpenSession {
+        person: PersonId,
+        checked: PasswordHash,
+        session: NewSession,
+        now: UnixMillis,
+        reply: Answer<bool>,
+    },
+    EndSession {
+        session: SessionToken,
+        reply: Answer<()>,
+    },
+    ChangePassword {
+        person: PersonId,
+        checked: PasswordHash,
+        password: PasswordHash,
+        session: NewSession,
+        reply: Answer<bool>,
+    },
+    Secret {
+        name: &'static str,
+        fresh: String,
+        reply: Answer<String>,
+    },
+    Ping {
+        reply: Answer<()>,
+    },
 }
 
 impl Request {
@@ -30,6 +103,11 @@ impl Request {
                 | Self::Append { .. }
                 | Self::Change { .. }
                 | Self::NamePerson { .. }
+                | Self::CreateAccount { .. }
+                | Self::OpenSession { .. }
+                | Self::EndSession { .. }
+                | Self::ChangePassword { .. }
+                | Self::Secret { .. }
                 | Self::Ping { .. }
         )
     }

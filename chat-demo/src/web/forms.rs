@@ -1,5 +1,7 @@
 //! The first page, and what people enter there: a name, a code.
 
+use std::time::Duration;
+
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Query, State};
 use axum::http::header::SET_COOKIE;
@@ -7,10 +9,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::{Web, cookie, page, unavailable};
+use super::{Web, page, unavailable};
 use crate::domain::room::CreateError;
 use crate::domain::{DisplayName, Person, RoomCode};
-use crate::store::{SessionToken, StoreError};
+use crate::store::{NewSession, SessionToken, StoreError};
 use crate::telemetry;
 
 #[derive(Deserialize)]
@@ -96,27 +98,46 @@ pub(super) async fn name(
 
 /// Who asks, if they have given a name before.
 pub(super) async fn visitor(web: &Web, headers: &HeaderMap) -> Result<Option<Person>, StoreError> {
-    match cookie::session(headers) {
+    match web.cookies.session(&web.store, headers).await? {
         Some(session) => web.store.find_person(session).await,
         None => Ok(None),
     }
 }
 
-type Named = AppendHeaders<[(axum::http::HeaderName, axum::http::HeaderValue); 1]>;
+pub(super) type SetCookie = AppendHeaders<[(axum::http::HeaderName, axum::http::HeaderValue); 1]>;
 
 /// Gives the visitor a name, and a session if they have none that we gave them.
-async fn name_visitor(web: &Web, headers: &HeaderMap, name: &str) -> Result<Named, Response> {
+async fn name_visitor(web: &Web, headers: &HeaderMap, name: &str) -> Result<Option<SetCookie>, Response> {
     let name = DisplayName::parse(name).map_err(|error| {
         telemetry::refused("name");
         (StatusCode::UNPROCESSABLE_ENTITY, page::home(None, Some(&page::sentence(&error.to_string())))).into_response()
     })?;
-    let known = match cookie::session(headers) {
-        Some(session) => web.store.find_person(session.clone()).await.map(|person| person.map(|_| session)),
-        None => Ok(None),
-    };
-    let session = known.map_err(|error| unavailable(&error))?.unwrap_or_else(SessionToken::random);
-    web.store.name_person(session.clone(), name).await.map_err(|error| unavailable(&error))?;
-    Ok(AppendHeaders([(SET_COOKIE, cookie::set(&session))]))
+    remember(web, headers, name).await.map_err(|error| unavailable(&error))
+}
+
+async fn remember(web: &Web, headers: &HeaderMap, name: DisplayName) -> Result<Option<SetCookie>, StoreError> {
+    let lasts = web.limits.guest_session;
+    if let Some(token) = web.cookies.session(&web.store, headers).await?
+        && web.store.find_person(token.clone()).await?.is_some()
+    {
+        // It goes on for as long as it was given.
+        web.store.name_person(NewSession::lasting(token, lasts), name).await?;
+        return Ok(None);
+    }
+    let session = NewSession::lasting(SessionToken::random(), lasts);
+    web.store.name_person(session.clone(), name).await?;
+    give(web, headers, &session.token, lasts).await.map(Some)
+}
+
+/// Gives the visitor's browser a session.
+pub(super) async fn give(
+    web: &Web,
+    headers: &HeaderMap,
+    session: &SessionToken,
+    lasts: Duration,
+) -> Result<SetCookie, StoreError> {
+    let cookie = web.cookies.set(&web.store, session, lasts, web.origins.encrypted(headers)).await?;
+    Ok(AppendHeaders([(SET_COOKIE, cookie)]))
 }
 
 /// What was given as a code is none.

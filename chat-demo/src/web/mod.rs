@@ -26,6 +26,7 @@ use registry::ServiceRegistry;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use cookie::Cookies;
 pub(crate) use endpoint::{Endpoint, child_spec};
 pub(crate) use origin::Origins;
 
@@ -43,6 +44,7 @@ pub(crate) struct Web {
     pub(crate) store: Store,
     pub(crate) limits: Limits,
     pub(crate) origins: Arc<Origins>,
+    pub(crate) cookies: Cookies,
     pub(crate) admin: Option<AdminToken>,
     pub(crate) registry: ServiceRegistry,
     pub(crate) metrics: PrometheusHandle,

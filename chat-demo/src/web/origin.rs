@@ -32,6 +32,11 @@ impl Origins {
             _ => false,
         }
     }
+
+    /// Whether the page that made a request that is allowed came encrypted.
+    pub(crate) fn encrypted(&self, headers: &HeaderMap) -> bool {
+        self.allow(headers) && headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"))
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! PostgreSQL: a bounded pool of connections.
 
+mod accounts;
 mod place;
 mod statements;
 mod workers;

@@ -8,7 +8,7 @@ use crate::domain::{
     Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
 };
 use crate::store::row::{changeable, signed, state, state_code, unsigned};
-use crate::store::{Changed, Page, SessionToken, Stored};
+use crate::store::{Changed, Page, Stored};
 
 const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state";
 const LAST_REVISION: &str = "SELECT coalesce(max(revision), 0) FROM messages WHERE room = $1 AND revision > 0";
@@ -118,21 +118,6 @@ pub(super) async fn history(db: &Object, room: RoomCode, page: Page) -> Result<V
     Ok(messages)
 }
 
-/// The person of a session.
-pub(super) async fn find_person(db: &Object, session: &SessionToken) -> Result<Option<Person>, Cause> {
-    let statement = db.prepare_cached("SELECT id, name FROM people WHERE session = $1").await?;
-    let row = db.query_opt(&statement, &[&session.as_str()]).await?;
-    row.map(|row| person(&row, 0)).transpose()
-}
-
-/// The person of a session, by the name `name` from now on; made if there is none.
-pub(super) async fn name_person(db: &Object, session: &SessionToken, name: &DisplayName) -> Result<Person, Cause> {
-    let sql = "INSERT INTO people (session, name) VALUES ($1, $2)
-               ON CONFLICT (session) DO UPDATE SET name = excluded.name RETURNING id, name";
-    let statement = db.prepare_cached(sql).await?;
-    person(&db.query_one(&statement, &[&session.as_str(), &name.as_str()]).await?, 0)
-}
-
 /// Whether it answers, and could write.
 pub(super) async fn ping(db: &Object) -> Result<(), Cause> {
     let standby: bool = db.query_one("SELECT pg_is_in_recovery()", &[]).await?.get(0);
@@ -151,6 +136,6 @@ fn message(row: &Row) -> Result<Message, Cause> {
     })
 }
 
-fn person(row: &Row, at: usize) -> Result<Person, Cause> {
+pub(super) fn person(row: &Row, at: usize) -> Result<Person, Cause> {
     Ok(Person { id: PersonId(row.get(at)), name: DisplayName::parse(row.get(at + 1))? })
 }

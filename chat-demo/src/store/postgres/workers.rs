@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use super::place::{CONNECTIONS, Place};
-use super::statements;
+use super::{accounts, statements};
 use crate::store::StoreError;
 use crate::store::request::{Answer, Request};
 use crate::telemetry;
@@ -70,11 +70,32 @@ async fn perform(pool: Pool, request: Request) {
         Request::History { room, page, reply } => {
             answer(reply, db, async |db| statements::history(db, room, page).await).await
         }
-        Request::FindPerson { session, reply } => {
-            answer(reply, db, async |db| statements::find_person(db, &session).await).await
+        Request::FindPerson { session, now, reply } => {
+            answer(reply, db, async |db| accounts::find_person(db, &session, now).await).await
         }
-        Request::NamePerson { session, name, reply } => {
-            answer(reply, db, async |db| statements::name_person(db, &session, &name).await).await
+        Request::NamePerson { session, now, name, reply } => {
+            answer(reply, db, async |db| accounts::name_person(db, &session, now, &name).await).await
+        }
+        Request::CreateAccount { guest, name, login, password, session, now, reply } => {
+            let create = async |db: &mut Object| {
+                accounts::create_account(db, guest, &name, &login, &password, &session, now).await
+            };
+            answer(reply, db, create).await
+        }
+        Request::FindAccount { of, reply } => answer(reply, db, async |db| accounts::find_account(db, &of).await).await,
+        Request::OpenSession { person, checked, session, now, reply } => {
+            answer(reply, db, async |db| accounts::open_session(db, person, &checked, &session, now).await).await
+        }
+        Request::EndSession { session, reply } => {
+            answer(reply, db, async |db| accounts::end_session(db, &session).await).await
+        }
+        Request::ChangePassword { person, checked, password, session, reply } => {
+            let change =
+                async |db: &mut Object| accounts::change_password(db, person, &checked, &password, &session).await;
+            answer(reply, db, change).await
+        }
+        Request::Secret { name, fresh, reply } => {
+            answer(reply, db, async |db| accounts::secret(db, name, &fresh).await).await
         }
         Request::Ping { reply } => answer(reply, db, async |db| statements::ping(db).await).await,
     };

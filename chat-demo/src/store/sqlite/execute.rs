@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::statements;
+use super::{accounts, statements};
 use crate::store::StoreError;
 use crate::store::request::{Answer, Request};
 
@@ -22,6 +22,11 @@ impl Request {
             Self::History { reply, .. } => untried(reply),
             Self::FindPerson { reply, .. } => untried(reply),
             Self::NamePerson { reply, .. } => untried(reply),
+            Self::CreateAccount { reply, .. } => untried(reply),
+            Self::FindAccount { reply, .. } => untried(reply),
+            Self::OpenSession { reply, .. } | Self::ChangePassword { reply, .. } => untried(reply),
+            Self::EndSession { reply, .. } => untried(reply),
+            Self::Secret { reply, .. } => untried(reply),
             Self::Ping { reply } => untried(reply),
         }
     }
@@ -41,10 +46,23 @@ impl Request {
             }
             Self::LastRevision { room, reply } => answer(reply, statements::last_revision(db, room)),
             Self::History { room, page, reply } => answer(reply, statements::history(db, room, page)),
-            Self::FindPerson { session, reply } => answer(reply, statements::find_person(db, &session)),
-            Self::NamePerson { session, name, reply } => {
-                answer(reply, within(db, |db| statements::name_person(db, &session, &name)))
+            Self::FindPerson { session, now, reply } => answer(reply, accounts::find_person(db, &session, now)),
+            Self::NamePerson { session, now, name, reply } => {
+                answer(reply, within(db, |db| accounts::name_person(db, &session, now, &name)))
             }
+            Self::CreateAccount { guest, name, login, password, session, now, reply } => answer(
+                reply,
+                within(db, |db| accounts::create_account(db, guest, &name, &login, &password, &session, now)),
+            ),
+            Self::FindAccount { of, reply } => answer(reply, accounts::find_account(db, &of)),
+            Self::OpenSession { person, checked, session, now, reply } => {
+                answer(reply, within(db, |db| accounts::open_session(db, person, &checked, &session, now)))
+            }
+            Self::EndSession { session, reply } => answer(reply, within(db, |db| accounts::end_session(db, &session))),
+            Self::ChangePassword { person, checked, password, session, reply } => {
+                answer(reply, within(db, |db| accounts::change_password(db, person, &checked, &password, &session)))
+            }
+            Self::Secret { name, fresh, reply } => answer(reply, within(db, |db| accounts::secret(db, name, &fresh))),
             Self::Ping { reply } => answer(reply, db.query_row("SELECT 1", [], |_| Ok(()))),
         }
     }

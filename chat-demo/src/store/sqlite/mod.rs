@@ -1,5 +1,6 @@
 //! SQLite: one thread owns the one connection that writes.
 
+mod accounts;
 mod database;
 mod execute;
 mod statements;

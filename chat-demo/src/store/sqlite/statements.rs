@@ -6,7 +6,7 @@ use crate::domain::{
     Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
 };
 use crate::store::row::{changeable, signed, state, state_code, unsigned};
-use crate::store::{Changed, Page, SessionToken, Stored};
+use crate::store::{Changed, Page, Stored};
 
 const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state";
 
@@ -117,22 +117,6 @@ pub(super) fn history(db: &Connection, room: RoomCode, page: Page) -> rusqlite::
     Ok(messages)
 }
 
-/// The person of a session.
-pub(super) fn find_person(db: &Connection, session: &SessionToken) -> rusqlite::Result<Option<Person>> {
-    db.prepare_cached("SELECT id, name FROM people WHERE session = ?1")?
-        .query_row([session.as_str()], |row| person(row, 0))
-        .optional()
-}
-
-/// The person of a session, by the name `name` from now on; made if there is none.
-pub(super) fn name_person(db: &Connection, session: &SessionToken, name: &DisplayName) -> rusqlite::Result<Person> {
-    db.prepare_cached(
-        "INSERT INTO people (session, name) VALUES (?1, ?2)
-         ON CONFLICT (session) DO UPDATE SET name = excluded.name RETURNING id, name",
-    )?
-    .query_row(params![session.as_str(), name.as_str()], |row| person(row, 0))
-}
-
 fn stored_message(row: &Row<'_>) -> rusqlite::Result<Message> {
     let client_id: String = row.get(3)?;
     Ok(Message {
@@ -146,12 +130,12 @@ fn stored_message(row: &Row<'_>) -> rusqlite::Result<Message> {
     })
 }
 
-fn person(row: &Row<'_>, at: usize) -> rusqlite::Result<Person> {
+pub(super) fn person(row: &Row<'_>, at: usize) -> rusqlite::Result<Person> {
     let name: String = row.get(at + 1)?;
     let name = DisplayName::parse(&name).map_err(|error| malformed(at + 1, error))?;
     Ok(Person { id: PersonId(row.get(at)?), name })
 }
 
-fn malformed(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+pub(super) fn malformed(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
 }

@@ -12,7 +12,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use self::protocol::MAX_FRAME_BYTES;
-use super::{Web, cookie};
+use super::Web;
+use super::forms::visitor;
 use crate::domain::RoomCode;
 use crate::telemetry;
 
@@ -35,11 +36,7 @@ pub(crate) async fn open(
         telemetry::refused("code");
         return (StatusCode::NOT_FOUND, "that is not a room code").into_response();
     };
-    let Some(session) = cookie::session(&headers) else {
-        telemetry::refused("session");
-        return (StatusCode::UNAUTHORIZED, "choose a name first").into_response();
-    };
-    let (person, exists) = match tokio::join!(web.store.find_person(session), web.rooms.exists(code)) {
+    let (person, exists) = match tokio::join!(visitor(&web, &headers), web.rooms.exists(code)) {
         (Ok(person), Ok(exists)) => (person, exists),
         (Err(error), _) | (_, Err(error)) => return super::unavailable(&error),
     };
