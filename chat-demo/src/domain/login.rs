@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// The shortest and the longest login name, in characters.
 const MIN_LOGIN_CHARS: usize = 3;
-/// See [`MIN_LOGIN_CHARS`].
+/// The longest login name, in characters.
 pub const MAX_LOGIN_CHARS: usize = 32;
 
 /// A login name: 3 to 32 characters, `a` to `z`, `0` to `9`, `.`, `_` and `-`, the first of them a letter or digit.
