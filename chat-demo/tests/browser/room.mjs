@@ -104,6 +104,7 @@ await step("killed again and again while both talk", async () => {
 await step("a message is edited with the arrow, another one is deleted, and both see it", async () => {
   await say(ada, "A tpyo.");
   lines.push("A tpyo.");
+  await shows(ada, lines);
   await shows(bob, lines);
   await ada.press("#body", "ArrowUp");
   assert.equal(await ada.inputValue("#body"), "A tpyo.");
