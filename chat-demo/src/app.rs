@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::domain::account::Accounts;
 use crate::domain::room::Rooms;
 use crate::store::{Location, OpenError, Place, Store};
-use crate::web::{self, Cookies, Endpoint, Origins, Web};
+use crate::web::{self, Cookies, Doors, Endpoint, Origins, Web};
 use crate::{health, telemetry};
 
 /// The program, running.
@@ -90,12 +91,16 @@ impl App {
         let namespace = registry.namespace("production").expect("a good name");
         let store = Store::new(namespace.clone());
         let rooms = Rooms::new(namespace.clone(), store.clone(), limits);
+        let accounts = Accounts::new(store.clone(), &limits);
         let web = Web {
             rooms: rooms.clone(),
             store,
             limits,
             origins: Arc::new(Origins::new(address, &config.origins)),
             cookies: Cookies::new(config.cookie_key.as_ref()),
+            accounts,
+            doors: Arc::new(Doors::new(&limits)),
+            client_address_header: config.client_address_header,
             admin: config.admin_token,
             registry,
             metrics: metrics.clone(),

@@ -66,6 +66,21 @@ pub struct Limits {
     /// How long somebody who has logged in stays so
     #[arg(long, env = "CHAT_ACCOUNT_SESSION", default_value = "30days", value_parser = time, value_name = "TIME", hide_short_help = true)]
     pub account_session: Duration,
+    /// Passwords that are hashed at once, each with 19 MiB and a core
+    #[arg(long, env = "CHAT_HASHES_AT_ONCE", default_value = "2", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub hashes_at_once: usize,
+    /// Times that anybody may try to log in to one account at once
+    #[arg(long, env = "CHAT_LOGIN_BURST", default_value = "10", value_parser = clap::value_parser!(u32).range(1..), value_name = "N", hide_short_help = true)]
+    pub login_burst: u32,
+    /// Times a minute that anybody may try to log in to one account in the long run
+    #[arg(long, env = "CHAT_LOGINS_PER_MINUTE", default_value = "2.0", value_parser = rate, value_name = "N", hide_short_help = true)]
+    pub logins_per_minute: f64,
+    /// Times that somebody at one address may try to log in or make an account at once
+    #[arg(long, env = "CHAT_ADDRESS_LOGIN_BURST", default_value = "30", value_parser = clap::value_parser!(u32).range(1..), value_name = "N", hide_short_help = true)]
+    pub address_login_burst: u32,
+    /// Times a minute that somebody at one address may try to log in or make an account in the long run
+    #[arg(long, env = "CHAT_ADDRESS_LOGINS_PER_MINUTE", default_value = "10.0", value_parser = rate, value_name = "N", hide_short_help = true)]
+    pub address_logins_per_minute: f64,
     /// How long open sockets may take to close when the program ends
     #[arg(long, env = "CHAT_DRAIN", default_value = "3s", value_parser = time, value_name = "TIME", hide_short_help = true)]
     pub drain: Duration,

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::http::HeaderName;
 use clap::{Parser, ValueEnum};
 
 use super::{AdminToken, CookieKey, Limits};
@@ -44,6 +45,11 @@ pub struct Config {
     /// there is no such route. Better given in the environment, where other users of the machine cannot read it
     #[arg(long, env = "CHAT_ADMIN_TOKEN", value_name = "SECRET", hide_env_values = true)]
     pub admin_token: Option<AdminToken>,
+
+    /// Header in which a proxy in front says who it talks to, such as x-forwarded-for; its last address counts. Without
+    /// it no header is believed: set it only if every request comes through such a proxy
+    #[arg(long, env = "CHAT_CLIENT_ADDRESS_HEADER", value_name = "HEADER")]
+    pub client_address_header: Option<HeaderName>,
 
     /// Secret that cookies are signed with, 32 characters or more; without it one is made and kept in the database.
     /// Another one ends all sessions. Better given in the environment, where other users of the machine cannot read it

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// The shortest and the longest login name, in characters.
-const MIN_LOGIN_CHARS: usize = 3;
+/// The shortest login name, in characters.
+pub const MIN_LOGIN_CHARS: usize = 3;
 /// The longest login name, in characters.
 pub const MAX_LOGIN_CHARS: usize = 32;
 

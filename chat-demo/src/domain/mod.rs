@@ -3,6 +3,7 @@
 //! Everything here that decides is pure; each service has its `logic`, its `server` and, in its
 //! `mod.rs`, the functions that hide processes and names from the callers.
 
+pub mod account;
 mod body;
 mod client_id;
 mod code;
@@ -15,6 +16,6 @@ mod text;
 pub use body::{Body, BodyError, MAX_BODY_BYTES};
 pub use client_id::{ClientId, ClientIdError};
 pub use code::{ALPHABET, CODE_LENGTH, CodeError, RoomCode};
-pub use login::{LoginError, LoginName, MAX_LOGIN_CHARS};
+pub use login::{LoginError, LoginName, MAX_LOGIN_CHARS, MIN_LOGIN_CHARS};
 pub use message::{Draft, Message, MessageState, Person, PersonId, Revision, Seq, UnixMillis};
 pub use name::{DisplayName, MAX_NAME_CHARS, NameError};

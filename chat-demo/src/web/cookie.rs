@@ -62,6 +62,11 @@ impl Cookies {
         Ok(header(value, lasts, secure))
     }
 
+    /// The header value that takes the session away.
+    pub(crate) fn forget(secure: bool) -> HeaderValue {
+        header(String::new(), Duration::ZERO, secure)
+    }
+
     async fn key(&self, store: &Store) -> Result<&Key, StoreError> {
         let make = async || {
             // Each token is 160 bits of chance.

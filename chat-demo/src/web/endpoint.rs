@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use supervisor::{ChildRef, ChildSpec, TaskContext};
@@ -18,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::address::Peer;
 use super::{Web, router};
 
 /// How long the endpoint rests when the system has no file descriptors left for another connection.
@@ -70,8 +74,9 @@ async fn serve(cx: TaskContext, listener: Arc<TcpListener>, web: Web) -> Result<
         loop {
             let place = Arc::clone(&places).acquire_owned().await.expect("it is never closed");
             match listener.accept().await {
-                Ok((stream, _)) => {
-                    let serving = connection(stream, router.clone(), web.limits.handshake, web.stop.clone());
+                Ok((stream, peer)) => {
+                    let router = router.clone();
+                    let serving = connection(stream, Peer(peer.ip()), router, web.limits.handshake, web.stop.clone());
                     cx.spawn(connections.track_future(async move {
                         serving.await;
                         drop(place);
@@ -100,15 +105,20 @@ async fn serve(cx: TaskContext, listener: Arc<TcpListener>, web: Web) -> Result<
 
 /// Serves one connection until it is closed, has become a socket, or is asked to stop after the request
 /// it is at.
-async fn connection(stream: TcpStream, router: Router, head: Duration, stop: CancellationToken) {
+async fn connection(stream: TcpStream, peer: Peer, router: Router, head: Duration, stop: CancellationToken) {
     // Small frames follow each other closely; waiting for the first to be acknowledged would cost 40 ms each.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
+    let router = TowerToHyperService::new(router);
+    let router = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), router)
         .with_upgrades();
     let mut connection = pin!(connection);
     let served = tokio::select! {

@@ -1,8 +1,11 @@
 //! The web endpoint: pages, sockets, and what the operator sees. Handlers call the domain's functions and
 //! decide nothing themselves.
 
+mod account;
+mod address;
 mod admin;
 mod assets;
+mod bucket;
 mod cookie;
 mod endpoint;
 mod forms;
@@ -12,12 +15,13 @@ mod origin;
 mod page;
 mod rooms;
 mod socket;
+mod throttle;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -26,11 +30,14 @@ use registry::ServiceRegistry;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use account::Doors;
+use address::{ClientAddress, Peer};
 pub(crate) use cookie::Cookies;
 pub(crate) use endpoint::{Endpoint, child_spec};
 pub(crate) use origin::Origins;
 
 use crate::config::{AdminToken, Limits};
+use crate::domain::account::Accounts;
 use crate::domain::room::Rooms;
 use crate::store::{Store, StoreError};
 
@@ -45,6 +52,10 @@ pub(crate) struct Web {
     pub(crate) limits: Limits,
     pub(crate) origins: Arc<Origins>,
     pub(crate) cookies: Cookies,
+    pub(crate) accounts: Accounts,
+    pub(crate) doors: Arc<Doors>,
+    /// The header of a proxy that is believed.
+    pub(crate) client_address_header: Option<HeaderName>,
     pub(crate) admin: Option<AdminToken>,
     pub(crate) registry: ServiceRegistry,
     pub(crate) metrics: PrometheusHandle,
@@ -52,6 +63,13 @@ pub(crate) struct Web {
     pub(crate) stop: CancellationToken,
     /// The open sockets.
     pub(crate) sockets: TaskTracker,
+}
+
+impl Web {
+    /// From where a request comes.
+    fn client_address(&self, peer: Peer, headers: &HeaderMap) -> ClientAddress {
+        ClientAddress::of(peer, headers, self.client_address_header.as_ref())
+    }
 }
 
 /// All routes.
@@ -62,6 +80,11 @@ fn router(web: &Web) -> Router {
         .route("/rooms", get(forms::find_room).post(forms::create_room))
         .route("/rooms/{code}", get(rooms::show))
         .route("/rooms/{code}/messages", post(rooms::post))
+        .route("/account", get(account::show))
+        .route("/account/login", get(account::log_in_page).post(account::log_in))
+        .route("/account/register", get(account::register_page).post(account::register))
+        .route("/account/logout", post(account::log_out))
+        .route("/account/password", post(account::change_password))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(from_fn_with_state(web.clone(), guard::own_pages_only));
     let mut all = pages

@@ -14,7 +14,7 @@ pub(crate) fn home(person: Option<&Person>, problem: Option<&str>) -> Markup {
         &html! {
             div {
                 h1 { "A room of your own to talk in." }
-                p.lead { "Make one, pass its code on, and talk. No account, nothing to install." }
+                p.lead { "Make one, pass its code on, and talk. No account needed, nothing to install." }
             }
             div.card {
                 @if let Some(problem) = problem { p.problem role="alert" { (problem) } }
@@ -34,6 +34,10 @@ pub(crate) fn home(person: Option<&Person>, problem: Option<&str>) -> Markup {
                         button.quiet { "Join" }
                     }
                 }
+            }
+            p.hint {
+                @if person.is_some() { a href="/account" { "Your account" } }
+                @else { a href="/account/login" { "Log in" } " if you have an account." }
             }
         },
     )

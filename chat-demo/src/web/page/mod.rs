@@ -1,11 +1,13 @@
 //! What is shown: complete pages that can be read, and used, without a script.
 
+mod account;
 mod calendar;
 mod home;
 mod layout;
 mod notice;
 mod room;
 
+pub(crate) use account::{account, log_in, register};
 pub(crate) use home::home;
 pub(crate) use notice::{malformed_code, notice, sentence, unknown_room};
 pub(crate) use room::{RoomView, room};

@@ -75,7 +75,10 @@ fn people(view: &RoomView<'_>) -> Markup {
                         }
                     }
                 }
-                @if view.viewer.is_some() { (name_form(view, "Your name", "Change")) }
+                @if view.viewer.is_some() {
+                    (name_form(view, "Your name", "Change"))
+                    p.hint { a href={ "/account?room=" (view.code) } { "Your account" } }
+                }
             }
         }
     }
@@ -186,7 +189,10 @@ fn below(view: &RoomView<'_>) -> Markup {
             }
             p.keys { "Enter sends, Shift + Enter begins a new line, ↑ edits your last message" }
         } @else {
-            div.card { (name_form(view, "Choose a name to talk here", "Join")) }
+            div.card {
+                (name_form(view, "Choose a name to talk here", "Join"))
+                p.hint { a href={ "/account/login?room=" (view.code) } { "Log in" } " if you have an account." }
+            }
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The socket of a room: one task for each, between a browser and the room's process.
 
-mod bucket;
 pub(crate) mod protocol;
 mod requests;
 mod session;

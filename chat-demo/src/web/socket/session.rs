@@ -6,7 +6,6 @@ use axum::extract::ws::WebSocket;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::bucket::Bucket;
 use super::protocol::{ClientFrame, Goodbye, Said, ServerFrame, VERSION, Who};
 use super::requests::{Outcome, Requests, Wish};
 use super::wire::{Incoming, Stuck, Wire};
@@ -16,6 +15,7 @@ use crate::domain::{Body, ClientId, Message, Person, Revision, RoomCode, Seq};
 use crate::store::Page;
 use crate::telemetry::{self, OpenSocket};
 use crate::web::Web;
+use crate::web::bucket::Bucket;
 use crate::web::page::sentence;
 
 /// Messages that are read from the history at a time.

@@ -1,4 +1,4 @@
-//! How fast one socket may talk.
+//! How often something may be done.
 
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,7 @@ impl Bucket {
 
     /// Takes a token, or says how long it will take until there is one.
     pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
-        let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.rate;
-        self.tokens = (self.tokens + gained).min(self.burst);
+        self.tokens = self.held(now);
         self.at = now;
         if self.tokens >= 1.0 {
             self.tokens -= 1.0;
@@ -28,6 +27,16 @@ impl Bucket {
         } else {
             Err(Duration::from_secs_f64((1.0 - self.tokens) / self.rate))
         }
+    }
+
+    /// Whether it is as a new one is.
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
+        self.held(now) >= self.burst
+    }
+
+    fn held(&self, now: Instant) -> f64 {
+        let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.rate;
+        (self.tokens + gained).min(self.burst)
     }
 }
 
