@@ -59,7 +59,7 @@ export class RoomClient {
     return [...this.#wishes.values()];
   }
 
-  /** Says something (`post`), changes it (`edit`) or deletes it (`delete`). */
+  /** Says something (`post`), changes it (`edit`), deletes it (`delete`), or takes another name (`nick`). */
   wish(wish) {
     this.#wishes.set(wish.id, { ...wish, state: "pending" });
     if (wish.type === "post") this.#typingSince = 0;
@@ -83,11 +83,11 @@ export class RoomClient {
     if (this.live && this.#flying === null && pending.length > 0) this.#transmit(pending[0]);
   }
 
-  #transmit({ id, type, seq, body }) {
+  #transmit({ id, type, seq, kind, body, name }) {
     this.#flying = id;
     clearTimeout(this.#answerTimer);
     this.#answerTimer = setTimeout(() => this.#fail(id, "No answer came."), ANSWER_TIMEOUT);
-    this.#send({ type, id, seq, body });
+    this.#send({ type, id, seq, kind, body, name });
   }
 
   #landed(id) {

@@ -33,14 +33,19 @@ export const avatar = (name) => {
 };
 
 /** The element of a message, sent or to be sent. */
-export function messageItem({ seq, id, author, at, body, state }, me) {
+export function messageItem({ seq, id, author, at, kind, body, state }, me) {
   const time = make("time", "", clock.format(at));
   time.dateTime = new Date(at).toISOString();
   time.title = fullDate.format(at);
   const mine = author.id === me.id;
   const meta = make("p", "meta", make("span", "author", mine ? "You" : author.name), time);
   const item = make("li", `message ${hue(author.id)}${mine ? " mine" : ""}`);
-  item.append(avatar(author.name), meta, make("p", "bubble", body));
+  const bubble = make("p", "bubble", body);
+  if (kind === "action") {
+    item.classList.add("action");
+    bubble.replaceChildren(make("span", "actor", author.name), " ", make("span", "act", body));
+  }
+  item.append(avatar(author.name), meta, bubble);
   Object.assign(item.dataset, { author: author.id, at, id });
   if (seq) item.dataset.seq = seq;
   if (state) alter(item, { body, state });
@@ -52,10 +57,16 @@ export function alter(item, { body, state }) {
   const gone = state === "deleted";
   item.dataset.state = state;
   item.classList.toggle("deleted", gone);
-  find(".bubble", item).textContent = gone ? "This message was deleted" : body;
+  if (gone) find(".bubble", item).textContent = "This message was deleted";
+  else words(item).textContent = body;
   find(".changed", item)?.remove();
   if (!gone) find(".bubble", item).after(make("span", "changed", "edited"));
 }
+
+const words = (item) => find(".act", item) ?? find(".bubble", item);
+
+/** What its author wrote. */
+export const written = (item) => words(item).textContent;
 
 /** The message that an element of the server's page shows. */
 export function readItem(item) {
@@ -64,7 +75,8 @@ export function readItem(item) {
     id: item.dataset.id,
     at: Number(item.dataset.at),
     author: { id: Number(item.dataset.author), name: item.dataset.name },
-    body: find(".bubble", item).textContent,
+    kind: item.dataset.kind,
+    body: written(item),
     state: item.dataset.state,
   };
 }

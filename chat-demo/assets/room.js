@@ -1,7 +1,8 @@
 // The room page. The server has rendered the history; this keeps it up to date and sends what is written.
 
 import { MAX_BODY, newId, RoomClient } from "./client.js";
-import { alter, arrange, avatar, find, hue, make, messageItem, readItem } from "./messages.js";
+import { showHelp, understand } from "./commands.js";
+import { alter, arrange, avatar, find, hue, make, messageItem, readItem, written } from "./messages.js";
 
 function button(className, text, action) {
   const node = make("button", className, text);
@@ -110,7 +111,7 @@ export function start(page) {
 
   function edit(item) {
     editing = item;
-    field.value = find(".bubble", item).textContent;
+    field.value = written(item);
     form.dataset.editing = "true";
     find("#send").textContent = "Save";
     find("#cancel").hidden = false;
@@ -153,17 +154,17 @@ export function start(page) {
   // What is on its way
 
   function remember() {
-    const unsent = client.wishes.filter((wish) => wish.type === "post").map(({ id, body, at }) => ({ id, body, at }));
+    const unsent = client.wishes.filter((wish) => wish.type === "post").map(({ id, kind, body, at }) => ({ id, kind, body, at }));
     sessionStorage.setItem(memory("unsent"), JSON.stringify(unsent));
   }
 
-  function enqueue({ id, body, at }) {
-    const item = messageItem({ id, body, at, author: me }, me);
+  function enqueue({ id, kind, body, at }) {
+    const item = messageItem({ id, kind, body, at, author: me }, me);
     item.classList.add("first");
     item.append(make("p", "state"));
     outbox.append(item);
     items.set(id, item);
-    client.wish({ id, type: "post", body, at });
+    client.wish({ id, type: "post", kind, body, at });
     remember();
     toEnd();
   }
@@ -217,7 +218,12 @@ export function start(page) {
     const known = members.get(person.id);
     members.set(person.id, person);
     showMembers();
-    if (person.id === me.id) return;
+    if (person.id === me.id) {
+      if (me.name !== person.name) note(`You are ${person.name} now`);
+      me.name = person.name;
+      find("#name").value = person.name;
+      return;
+    }
     if (!known) note(`${person.name} is here`);
     else if (known.name !== person.name) note(`${known.name} is now ${person.name}`);
   }
@@ -241,9 +247,11 @@ export function start(page) {
   // The line below the conversation
 
   let noteTimer = 0;
-  const say = (text) => { find("#status-text").textContent = text; };
-  function show(state, text, seconds = 0) {
+  const say = (text) => {
     clearTimeout(noteTimer);
+    find("#status-text").textContent = text;
+  };
+  function show(state, text, seconds = 0) {
     status.dataset.state = state;
     find("#now").hidden = state !== "lost" || seconds <= 1;
     if (state !== "live") for (const id of writing) typing({ id, on: false });
@@ -251,7 +259,6 @@ export function start(page) {
   }
   function note(text) {
     say(text);
-    clearTimeout(noteTimer);
     noteTimer = setTimeout(() => client.live && say("Connected"), 4_000);
   }
 
@@ -291,15 +298,34 @@ export function start(page) {
     if (size() > MAX_BODY) return say("This message is too long. Please shorten it.");
     if (editing) {
       const seq = Number(editing.dataset.seq);
-      if (body !== find(".bubble", editing).textContent) client.wish({ id: newId(), type: "edit", seq, body, at: Date.now() });
+      if (body !== written(editing)) client.wish({ id: newId(), type: "edit", seq, body, at: Date.now() });
       endEdit();
       return field.focus();
     }
+    const wanted = understand(body);
+    if (wanted.problem) return say(wanted.problem);
     field.value = "";
     measure();
-    enqueue({ id: newId(), body, at: Date.now() });
+    client.stopTyping();
+    if (wanted.command) return obey[wanted.command](wanted.argument);
+    enqueue({ id: newId(), kind: wanted.kind, body: wanted.body, at: Date.now() });
     field.focus();
   }
+
+  const obey = {
+    nick(name) {
+      if (name === me.name) say("That is your name already.");
+      else client.wish({ id: newId(), type: "nick", name, at: Date.now() });
+    },
+    who() {
+      find(".people").open = true;
+      const names = [...members.values()].map((person) => person.name).sort((a, b) => a.localeCompare(b));
+      say(`${names.length} here: ${names.join(", ")}`);
+    },
+    join(wanted) { location.assign(`/rooms?${new URLSearchParams({ code: wanted })}`); },
+    leave() { location.assign("/"); },
+    help() { showHelp(() => field.focus()); },
+  };
 
   form.addEventListener("submit", (event) => { event.preventDefault(); submit(); });
   field.addEventListener("input", () => {
@@ -318,6 +344,12 @@ export function start(page) {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
     submit();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "?" || event.target.matches("input, textarea")) return;
+    event.preventDefault();
+    const before = document.activeElement;
+    showHelp(() => before.focus());
   });
   log.addEventListener("scroll", () => atEnd() && !document.hidden && unread && toEnd());
   jump.addEventListener("click", toEnd);

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::domain::People;
 use crate::domain::account::Accounts;
 use crate::domain::room::Rooms;
 use crate::store::{Location, OpenError, Place, Store};
@@ -94,6 +95,7 @@ impl App {
         let accounts = Accounts::new(store.clone(), &limits);
         let web = Web {
             rooms: rooms.clone(),
+            people: People::new(&namespace, store.clone()),
             store,
             limits,
             origins: Arc::new(Origins::new(address, &config.origins)),

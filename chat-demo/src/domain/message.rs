@@ -59,17 +59,31 @@ pub struct Draft {
     pub author: Person,
     /// What its author's client calls it.
     pub client_id: ClientId,
+    /// How it is meant.
+    pub kind: Kind,
     /// What it says.
     pub body: Body,
     /// When it reached the room.
     pub at: UnixMillis,
 }
 
+/// How a message is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// Its author says it.
+    #[default]
+    Text,
+    /// Its author does it: “Ada waves”.
+    Action,
+}
+
 impl Draft {
     /// The message that this is once it has a number.
     pub fn numbered(self, seq: Seq) -> Message {
-        let Self { author, client_id, body, at } = self;
-        Message { seq, author, client_id, body, at, revision: Revision::default(), state: MessageState::Said }
+        let Self { author, client_id, kind, body, at } = self;
+        Message { seq, author, client_id, kind, body, at, revision: Revision::default(), state: MessageState::Said }
     }
 }
 
@@ -99,6 +113,8 @@ pub struct Message {
     pub author: Person,
     /// What its author's client calls it.
     pub client_id: ClientId,
+    /// How it is meant.
+    pub kind: Kind,
     /// What it says.
     pub body: Body,
     /// When it reached the room.

@@ -10,6 +10,7 @@ mod code;
 mod login;
 mod message;
 mod name;
+mod people;
 pub mod room;
 mod text;
 
@@ -17,5 +18,6 @@ pub use body::{Body, BodyError, MAX_BODY_BYTES};
 pub use client_id::{ClientId, ClientIdError};
 pub use code::{ALPHABET, CODE_LENGTH, CodeError, RoomCode};
 pub use login::{LoginError, LoginName, MAX_LOGIN_CHARS, MIN_LOGIN_CHARS};
-pub use message::{Draft, Message, MessageState, Person, PersonId, Revision, Seq, UnixMillis};
+pub use message::{Draft, Kind, Message, MessageState, Person, PersonId, Revision, Seq, UnixMillis};
 pub use name::{DisplayName, MAX_NAME_CHARS, NameError};
+pub use people::People;

@@ -64,6 +64,15 @@ impl Store {
         self.ask(|reply| Request::NamePerson { session: session.clone(), now, name: name.clone(), reply }).await
     }
 
+    /// Gives somebody another name, in all their sessions; none if there is nobody of this number.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], as for everything here.
+    pub async fn rename_person(&self, person: PersonId, name: DisplayName) -> Result<Option<Person>, StoreError> {
+        self.ask(|reply| Request::RenamePerson { person, name: name.clone(), reply }).await
+    }
+
     /// Makes an account, for a guest or for somebody new, with `session` as the only one; none if somebody logs in
     /// by this name already, or the guest has an account. Asking again with the same session changes nothing.
     ///

@@ -53,6 +53,11 @@ pub(crate) enum Request {
         name: DisplayName,
         reply: Answer<Person>,
     },
+    RenamePerson {
+        person: PersonId,
+        name: DisplayName,
+        reply: Answer<Option<Person>>,
+    },
     CreateAccount {
         guest: Option<PersonId>,
         name: DisplayName,
@@ -103,6 +108,7 @@ impl Request {
                 | Self::Append { .. }
                 | Self::Change { .. }
                 | Self::NamePerson { .. }
+                | Self::RenamePerson { .. }
                 | Self::CreateAccount { .. }
                 | Self::OpenSession { .. }
                 | Self::EndSession { .. }

@@ -1,7 +1,7 @@
 //! What all databases have in common: how values become columns, and when a message may be changed.
 
 use super::Changed;
-use crate::domain::{Body, Message, MessageState, PersonId};
+use crate::domain::{Body, Kind, Message, MessageState, PersonId};
 
 /// The message, if `author` may change it into this; otherwise what is to be answered.
 pub(super) fn changeable(found: Option<Message>, author: PersonId, body: Option<&Body>) -> Result<Message, Changed> {
@@ -31,6 +31,17 @@ pub(super) fn state_code(state: MessageState) -> i64 {
         MessageState::Said => 0,
         MessageState::Edited => 1,
         MessageState::Deleted => 2,
+    }
+}
+
+pub(super) fn kind(code: i64) -> Kind {
+    if code == 1 { Kind::Action } else { Kind::Text }
+}
+
+pub(super) fn kind_code(kind: Kind) -> i64 {
+    match kind {
+        Kind::Text => 0,
+        Kind::Action => 1,
     }
 }
 

@@ -4,7 +4,7 @@ use registry::ServiceRegistry;
 use supervisor::{Strategy, Supervisor, SupervisorRef, Tree};
 
 use super::*;
-use crate::domain::{Body, ClientId, DisplayName, LoginName, MessageState, Person, PersonId};
+use crate::domain::{Body, ClientId, DisplayName, Kind, LoginName, MessageState, Person, PersonId};
 
 struct Fixture {
     store: Store,
@@ -53,6 +53,8 @@ conformance! {
     what_fails_undoes_nothing_of_the_others,
     a_name_belongs_to_a_session,
     many_at_once_are_numbered_without_a_gap,
+    an_action_stays_one,
+    another_name_is_that_of_all_sessions,
     only_its_author_changes_a_message,
     changes_are_numbered_and_can_be_read_again,
     a_session_ends,
@@ -79,6 +81,7 @@ fn draft(author: i64, client_id: &str, body: &str) -> Draft {
     Draft {
         author: Person { id: PersonId(author), name: DisplayName::parse("Ada").unwrap() },
         client_id: ClientId::parse(client_id).unwrap(),
+        kind: Kind::Text,
         body: Body::parse(body).unwrap(),
         at: UnixMillis(1_000),
     }
@@ -290,6 +293,31 @@ async fn only_its_author_changes_a_message(fixture: Fixture) {
     // The place of a deleted message is not free, and sending it again finds it.
     let again = store.append(room, vec![draft(1, "client-a", "a"), draft(1, "client-c", "c")]).await.unwrap();
     assert_eq!((again[0].fresh, again[0].message.state, again[1].message.seq), (false, MessageState::Deleted, Seq(3)));
+}
+
+async fn an_action_stays_one(fixture: Fixture) {
+    let store = &fixture.store;
+    let room = code("22222222");
+    store.create_room(room).await.unwrap();
+    let waves = Draft { kind: Kind::Action, ..draft(1, "client-a", "waves") };
+    let stored = store.append(room, vec![waves.clone(), draft(1, "client-b", "waves")]).await.unwrap();
+    assert_eq!([stored[0].message.kind, stored[1].message.kind], [Kind::Action, Kind::Text]);
+    store.change(room, Seq(1), PersonId(1), Some(Body::parse("bows").unwrap())).await.unwrap();
+    let history = store.history(room, Page::Latest { limit: 10 }).await.unwrap();
+    assert_eq!([history[0].kind, history[1].kind], [Kind::Action, Kind::Text]);
+    assert_eq!(store.append(room, vec![waves]).await.unwrap()[0].message.kind, Kind::Action, "sent again");
+}
+
+async fn another_name_is_that_of_all_sessions(fixture: Fixture) {
+    let store = &fixture.store;
+    let (one, two) = (session(), session());
+    let ada = store.name_person(one.clone(), name("Ada")).await.unwrap();
+    let bob = store.name_person(two.clone(), name("Bob")).await.unwrap();
+    let renamed = store.rename_person(ada.id, name("Countess")).await.unwrap();
+    assert_eq!(renamed, Some(Person { name: name("Countess"), ..ada }));
+    assert_eq!(store.find_person(one.token).await.unwrap(), renamed);
+    assert_eq!(store.find_person(two.token).await.unwrap(), Some(bob));
+    assert_eq!(store.rename_person(PersonId(99), name("Nobody")).await.unwrap(), None);
 }
 
 async fn changes_are_numbered_and_can_be_read_again(fixture: Fixture) {

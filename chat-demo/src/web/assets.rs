@@ -19,10 +19,11 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Name, media type, text.
-const ASSETS: [(&str, &str, &str); 6] = [
+const ASSETS: [(&str, &str, &str); 7] = [
     (STYLE, CSS, include_str!("../../assets/chat.css")),
     (SCRIPT, JS, include_str!("../../assets/chat.js")),
     ("client.js", JS, include_str!("../../assets/client.js")),
+    ("commands.js", JS, include_str!("../../assets/commands.js")),
     ("messages.js", JS, include_str!("../../assets/messages.js")),
     ("room.js", JS, include_str!("../../assets/room.js")),
     (ICON, SVG, include_str!("../../assets/icon.svg")),

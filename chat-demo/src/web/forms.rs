@@ -121,7 +121,8 @@ async fn remember(web: &Web, headers: &HeaderMap, name: DisplayName) -> Result<O
         && web.store.find_person(token.clone()).await?.is_some()
     {
         // It goes on for as long as it was given.
-        web.store.name_person(NewSession::lasting(token, lasts), name).await?;
+        let person = web.store.name_person(NewSession::lasting(token, lasts), name).await?;
+        web.people.tell(&person);
         return Ok(None);
     }
     let session = NewSession::lasting(SessionToken::random(), lasts);

@@ -37,6 +37,7 @@ pub(crate) use endpoint::{Endpoint, child_spec};
 pub(crate) use origin::Origins;
 
 use crate::config::{AdminToken, Limits};
+use crate::domain::People;
 use crate::domain::account::Accounts;
 use crate::domain::room::Rooms;
 use crate::store::{Store, StoreError};
@@ -48,6 +49,7 @@ const MAX_FORM_BYTES: usize = 16 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Web {
     pub(crate) rooms: Rooms,
+    pub(crate) people: People,
     pub(crate) store: Store,
     pub(crate) limits: Limits,
     pub(crate) origins: Arc<Origins>,

@@ -10,7 +10,7 @@ use super::forms::{bad_form, malformed, visitor};
 use super::page::{RoomView, room, sentence, unknown_room};
 use super::{Web, page, unavailable};
 use crate::domain::room::PostError;
-use crate::domain::{Body, ClientId, Person, RoomCode, Seq};
+use crate::domain::{Body, ClientId, Kind, Person, RoomCode, Seq};
 use crate::store::{Page, SessionToken, StoreError};
 use crate::telemetry;
 
@@ -75,7 +75,7 @@ pub(super) async fn post(
             telemetry::refused("body");
             (StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
         }
-        Ok(body) => match web.rooms.post(code, author.clone(), id, body).await {
+        Ok(body) => match web.rooms.post(code, author.clone(), id, Kind::Text, body).await {
             Ok(_) => return Redirect::to(&format!("/rooms/{code}")).into_response(),
             Err(PostError::Unknown) => {
                 return (StatusCode::NOT_FOUND, unknown_room(code, Some(&author))).into_response();

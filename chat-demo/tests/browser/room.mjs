@@ -142,6 +142,64 @@ await step("who is writing is shown, until it is said", async () => {
   await bob.waitForFunction(() => document.querySelector("#typing").textContent === "");
 });
 
+await step("commands: what one does, a slash, help, who is here", async () => {
+  await say(ada, "/me waves <b>");
+  lines.push("Ada waves <b>");
+  await say(ada, "//etc is a folder");
+  lines.push("/etc is a folder");
+  await shows(ada, lines);
+  await shows(bob, lines);
+  assert.equal(await bob.locator("#messages > .message.action").count(), 1);
+  assert.equal(await bob.locator(".bubble b").count(), 0, "markup is text");
+  await ada.press("#body", "ArrowUp");
+  await ada.press("#body", "Escape");
+
+  await say(ada, "/wave all");
+  assert.match(await ada.locator("#status-text").textContent(), /no command \/wave/);
+  assert.equal(await ada.inputValue("#body"), "/wave all", "the text is kept");
+  await say(ada, "/nick");
+  assert.equal(await ada.locator("#status-text").textContent(), "Write it as /nick NAME");
+  await say(ada, "/who");
+  assert.equal(await ada.locator("#status-text").textContent(), "2 here: Ada, Bob");
+  assert.ok(await ada.locator("#members").isVisible());
+  await ada.click(".people summary");
+
+  await say(ada, "/help");
+  assert.match(await ada.locator("dialog").innerText(), /\/nick NAME/);
+  await accessible(ada, "help");
+  await ada.keyboard.press("Escape");
+  await ada.waitForFunction(() => !document.querySelector("dialog"));
+  assert.equal(await ada.evaluate(() => document.activeElement.id), "body");
+  await ada.focus("#log");
+  await ada.keyboard.press("?");
+  await ada.getByRole("button", { name: "Close" }).press("Enter");
+  await ada.waitForFunction(() => !document.querySelector("dialog"));
+  assert.equal(await ada.evaluate(() => document.activeElement.id), "log");
+});
+
+await step("another name is everybody's without a reload, in all tabs", async () => {
+  const second = await ada.context().newPage();
+  await second.goto(`${BASE}rooms/${code}`);
+  await connected(second);
+  await say(ada, "/nick Countess Ada");
+  for (const page of [ada, bob, second]) {
+    await page.waitForFunction(() => document.querySelector("#members").textContent.includes("Countess Ada"));
+  }
+  await here(bob, ["Bob", "Countess Ada"]);
+  assert.equal(await second.inputValue("#name"), "Countess Ada");
+  await say(second, "It is me.");
+  lines.push("It is me.");
+  await shows(bob, lines);
+  assert.equal(await bob.locator("#messages > .message .author").last().textContent(), "Countess Ada");
+  await say(ada, `/nick ${"x".repeat(33)}`);
+  await ada.waitForFunction(() => /at most 32/.test(document.querySelector("#status-text").textContent));
+  await kill(code);
+  await say(ada, "/nick Ada");
+  await bob.waitForFunction(() => !document.querySelector("#members").textContent.includes("Countess"));
+  await here(bob, ["Ada", "Bob"]);
+  await second.close();
+});
+
 await step("a page loaded anew has it all", async () => {
   await bob.reload();
   await connected(bob);
@@ -186,6 +244,20 @@ await step("without a script: read, and write", async () => {
   lines.push("Written without a script.");
   assert.deepEqual(await said(page), lines);
   await shows(ada, lines);
+  await page.context().close();
+});
+
+await step("/join goes to another room, /leave to the first page", async () => {
+  const page = await visitor({ storageState: await bob.context().storageState() });
+  await page.goto(`${BASE}rooms/${code}`);
+  await connected(page);
+  await say(page, "/join abcd efgh");
+  await page.waitForURL(`${BASE}rooms/ABCDEFGH`);
+  assert.match(await page.locator("main").innerText(), /There is no such room yet/);
+  await page.goto(`${BASE}rooms/${code}`);
+  await connected(page);
+  await say(page, "/leave");
+  await page.waitForURL(BASE);
   await page.context().close();
 });
 

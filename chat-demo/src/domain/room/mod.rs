@@ -23,7 +23,7 @@ pub(crate) use outbox::{Closed, Event};
 use self::logic::ConnectionId;
 use self::outbox::{Inbox, outbox};
 use self::server::{RoomMessage, RoomServer};
-use super::{Body, ClientId, Draft, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis};
+use super::{Body, ClientId, Draft, Kind, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis};
 use crate::config::Limits;
 use crate::store::{Page, Store, StoreError};
 
@@ -232,8 +232,15 @@ impl Rooms {
     ///
     /// [`PostError`]; whether the message was stored is then unknown, and asking again with the same
     /// `id` is the way to find out.
-    pub async fn post(&self, code: RoomCode, author: Person, id: ClientId, body: Body) -> Result<Posted, PostError> {
-        let draft = Draft { author, client_id: id, body, at: UnixMillis::now() };
+    pub async fn post(
+        &self,
+        code: RoomCode,
+        author: Person,
+        id: ClientId,
+        kind: Kind,
+        body: Body,
+    ) -> Result<Posted, PostError> {
+        let draft = Draft { author, client_id: id, kind, body, at: UnixMillis::now() };
         let mut patience = Patience::new(self.limits.rejoin);
         loop {
             let result = self.post_once(code, draft.clone()).await;
@@ -362,6 +369,11 @@ impl Membership {
     /// Somebody has begun to write over this connection, or stopped. A room that is too busy to hear it never does.
     pub(crate) fn typing(&self, on: bool) {
         let _ = self.room.try_cast(RoomMessage::Typing { connection: self.connection, on });
+    }
+
+    /// Whoever is here has another name. It waits while the room is busy; one that is over is told by joining the next.
+    pub(crate) async fn rename(&self, person: Person) {
+        let _ = self.room.cast(RoomMessage::Rename { connection: self.connection, person }).await;
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) enum RoomMessage {
     Change { seq: Seq, author: PersonId, body: Option<Body>, reply: Reply<Result<(), ChangeError>> },
     /// Somebody has begun to write, or stopped.
     Typing { connection: ConnectionId, on: bool },
+    /// Somebody has another name.
+    Rename { connection: ConnectionId, person: Person },
     /// Who is there?
     Members { reply: Reply<Vec<Person>> },
     /// The batch on its way has arrived, or is given up.
@@ -129,6 +131,11 @@ impl Server for RoomServer {
             RoomMessage::Post { draft, reply } => self.post(draft, reply, cx),
             RoomMessage::Change { seq, author, body, reply } => self.change(Wish { seq, author, body, reply }, cx),
             RoomMessage::Typing { connection, on } => self.type_along(connection, on, cx),
+            RoomMessage::Rename { connection, person } => {
+                if let Some(change) = self.members.rename(connection, person) {
+                    self.tell(change, cx);
+                }
+            }
             RoomMessage::Altered { result, reply } => self.altered(result, reply, cx),
             RoomMessage::Members { reply } => reply.send(self.members.list()),
             RoomMessage::Arrived { result } => self.arrived(result, cx)?,

@@ -37,7 +37,7 @@ fn person(id: i64, name: &str) -> Person {
 
 async fn post(fixture: &Fixture, id: &str) -> Result<Posted, PostError> {
     let (id, body) = (ClientId::parse(id).unwrap(), Body::parse("hello").unwrap());
-    fixture.rooms.post(fixture.code, person(1, "Ada"), id, body).await
+    fixture.rooms.post(fixture.code, person(1, "Ada"), id, Kind::Text, body).await
 }
 
 impl Fixture {
@@ -140,6 +140,9 @@ async fn a_full_room_and_one_that_is_not_there() {
     let nowhere = "22222222".parse().unwrap();
     assert!(matches!(fixture.rooms.join(nowhere, person(2, "Bob"), None).await, Err(JoinError::Unknown)));
     let (id, body) = (ClientId::parse("client-a").unwrap(), Body::parse("hello").unwrap());
-    assert!(matches!(fixture.rooms.post(nowhere, person(2, "Bob"), id, body).await, Err(PostError::Unknown)));
+    assert!(matches!(
+        fixture.rooms.post(nowhere, person(2, "Bob"), id, Kind::Text, body).await,
+        Err(PostError::Unknown)
+    ));
     assert!(!fixture.rooms.kill(nowhere).await);
 }

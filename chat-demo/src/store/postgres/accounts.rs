@@ -150,9 +150,17 @@ async fn create_person(db: &impl GenericClient, name: &DisplayName) -> Result<Pe
     person(&db.query_one(&statement, &[&name.as_str()]).await?, 0)
 }
 
+const RENAME: &str = "UPDATE people SET name = $2 WHERE id = $1 RETURNING id, name";
+
 async fn rename(db: &impl GenericClient, id: PersonId, name: &DisplayName) -> Result<Person, Cause> {
-    let statement = db.prepare_cached("UPDATE people SET name = $2 WHERE id = $1 RETURNING id, name").await?;
+    let statement = db.prepare_cached(RENAME).await?;
     person(&db.query_one(&statement, &[&id.0, &name.as_str()]).await?, 0)
+}
+
+/// Another name for somebody; none if there is nobody of this number.
+pub(super) async fn rename_person(db: &Object, id: PersonId, name: &DisplayName) -> Result<Option<Person>, Cause> {
+    let statement = db.prepare_cached(RENAME).await?;
+    db.query_opt(&statement, &[&id.0, &name.as_str()]).await?.map(|row| person(&row, 0)).transpose()
 }
 
 async fn end_all(db: &impl GenericClient, person: PersonId) -> Result<(), Cause> {

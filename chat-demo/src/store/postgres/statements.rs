@@ -2,15 +2,16 @@
 
 use deadpool_postgres::Object;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::workers::{Cause, Standby};
 use crate::domain::{
     Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
 };
-use crate::store::row::{changeable, signed, state, state_code, unsigned};
+use crate::store::row::{changeable, kind, kind_code, signed, state, state_code, unsigned};
 use crate::store::{Changed, Page, Stored};
 
-const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state";
+const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state, kind";
 const LAST_REVISION: &str = "SELECT coalesce(max(revision), 0) FROM messages WHERE room = $1 AND revision > 0";
 
 /// Nobody else numbers messages or changes of the room until the transaction is over.
@@ -36,8 +37,8 @@ pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) 
     tx.query_opt(&lock, &[&room.as_str()]).await?;
     let insert = tx
         .prepare_cached(
-            "INSERT INTO messages (room, seq, author, author_name, client_id, body, at)
-             SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5, $6 FROM messages WHERE room = $1
+            "INSERT INTO messages (room, seq, author, author_name, client_id, body, at, kind)
+             SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5, $6, $7 FROM messages WHERE room = $1
              ON CONFLICT (room, author, client_id) DO NOTHING
              RETURNING seq",
         )
@@ -49,7 +50,9 @@ pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) 
     for draft in drafts {
         let (code, id, name) = (room.as_str(), draft.author.id.0, draft.author.name.as_str());
         let (client_id, body) = (draft.client_id.as_str(), draft.body.as_str());
-        let inserted = tx.query_opt(&insert, &[&code, &id, &name, &client_id, &body, &draft.at.0]).await?;
+        let values: [&(dyn ToSql + Sync); 7] =
+            [&code, &id, &name, &client_id, &body, &draft.at.0, &kind_code(draft.kind)];
+        let inserted = tx.query_opt(&insert, &values).await?;
         all.push(match inserted {
             Some(row) => Stored { message: draft.numbered(Seq(unsigned(row.get(0)))), fresh: true },
             None => {
@@ -133,6 +136,7 @@ fn message(row: &Row) -> Result<Message, Cause> {
         at: UnixMillis(row.get(5)),
         revision: Revision(unsigned(row.get(6))),
         state: state(row.get(7)),
+        kind: kind(row.get(8)),
     })
 }
 

@@ -76,6 +76,9 @@ async fn perform(pool: Pool, request: Request) {
         Request::NamePerson { session, now, name, reply } => {
             answer(reply, db, async |db| accounts::name_person(db, &session, now, &name).await).await
         }
+        Request::RenamePerson { person, name, reply } => {
+            answer(reply, db, async |db| accounts::rename_person(db, person, &name).await).await
+        }
         Request::CreateAccount { guest, name, login, password, session, now, reply } => {
             let create = async |db: &mut Object| {
                 accounts::create_account(db, guest, &name, &login, &password, &session, now).await

@@ -33,6 +33,11 @@ pub(super) fn name_person(
     }
 }
 
+/// Another name for somebody; none if there is nobody of this number.
+pub(super) fn rename_person(db: &Connection, id: PersonId, name: &DisplayName) -> rusqlite::Result<Option<Person>> {
+    rename(db, id, name).optional()
+}
+
 /// An account, for a guest or for somebody new; none if there is one of this name, or of this person.
 pub(super) fn create_account(
     db: &Connection,

@@ -22,6 +22,7 @@ impl Request {
             Self::History { reply, .. } => untried(reply),
             Self::FindPerson { reply, .. } => untried(reply),
             Self::NamePerson { reply, .. } => untried(reply),
+            Self::RenamePerson { reply, .. } => untried(reply),
             Self::CreateAccount { reply, .. } => untried(reply),
             Self::FindAccount { reply, .. } => untried(reply),
             Self::OpenSession { reply, .. } | Self::ChangePassword { reply, .. } => untried(reply),
@@ -49,6 +50,9 @@ impl Request {
             Self::FindPerson { session, now, reply } => answer(reply, accounts::find_person(db, &session, now)),
             Self::NamePerson { session, now, name, reply } => {
                 answer(reply, within(db, |db| accounts::name_person(db, &session, now, &name)))
+            }
+            Self::RenamePerson { person, name, reply } => {
+                answer(reply, within(db, |db| accounts::rename_person(db, person, &name)))
             }
             Self::CreateAccount { guest, name, login, password, session, now, reply } => answer(
                 reply,

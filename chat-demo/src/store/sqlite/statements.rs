@@ -5,10 +5,10 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use crate::domain::{
     Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
 };
-use crate::store::row::{changeable, signed, state, state_code, unsigned};
+use crate::store::row::{changeable, kind, kind_code, signed, state, state_code, unsigned};
 use crate::store::{Changed, Page, Stored};
 
-const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state";
+const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state, kind";
 
 /// Whether the room was made; false if there is one of this code already.
 pub(super) fn create_room(db: &Connection, code: RoomCode, at: UnixMillis) -> rusqlite::Result<bool> {
@@ -26,8 +26,8 @@ pub(super) fn room_exists(db: &Connection, code: RoomCode) -> rusqlite::Result<b
 /// keeps its number.
 pub(super) fn append(db: &Connection, room: RoomCode, drafts: Vec<Draft>) -> rusqlite::Result<Vec<Stored>> {
     let mut insert = db.prepare_cached(
-        "INSERT INTO messages (room, seq, author, author_name, client_id, body, at)
-         SELECT :room, coalesce(max(seq), 0) + 1, :author, :name, :client_id, :body, :at
+        "INSERT INTO messages (room, seq, author, author_name, client_id, body, at, kind)
+         SELECT :room, coalesce(max(seq), 0) + 1, :author, :name, :client_id, :body, :at, :kind
          FROM messages WHERE room = :room
          ON CONFLICT (room, author, client_id) DO NOTHING
          RETURNING seq",
@@ -47,6 +47,7 @@ pub(super) fn append(db: &Connection, room: RoomCode, drafts: Vec<Draft>) -> rus
                         ":client_id": draft.client_id.as_str(),
                         ":body": draft.body.as_str(),
                         ":at": draft.at.0,
+                        ":kind": kind_code(draft.kind),
                     },
                     |row| row.get(0).map(|seq| Seq(unsigned(seq))),
                 )
@@ -127,6 +128,7 @@ fn stored_message(row: &Row<'_>) -> rusqlite::Result<Message> {
         at: UnixMillis(row.get(5)?),
         revision: Revision(unsigned(row.get(6)?)),
         state: state(row.get(7)?),
+        kind: kind(row.get(8)?),
     })
 }
 

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::calendar;
 use super::layout::{brand, layout};
-use crate::domain::{ClientId, MAX_NAME_CHARS, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq};
+use crate::domain::{ClientId, Kind, MAX_NAME_CHARS, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq};
 
 /// How far apart two messages of one author are shown as one group, in milliseconds: 5 min.
 const GROUP_GAP: i64 = 5 * 60 * 1000;
@@ -140,8 +140,9 @@ fn item(message: &Message, viewer: Option<&Person>, first: bool) -> Markup {
         MessageState::Deleted => Some("deleted"),
     };
     let deleted = state == Some("deleted");
+    let action = (message.kind == Kind::Action).then_some("action");
     html! {
-        li.message.(hue(author.id)).first[first].mine[mine].deleted[deleted] data-state=[state]
+        li.message.(hue(author.id)).first[first].mine[mine].deleted[deleted].action[action.is_some()] data-state=[state] data-kind=[action]
             data-seq=(message.seq) data-id=(message.client_id.as_str()) data-at=(message.at.0)
             data-author=(author.id.0) data-name=(author.name) {
             (avatar(author))
@@ -149,7 +150,11 @@ fn item(message: &Message, viewer: Option<&Person>, first: bool) -> Markup {
                 span.author { @if mine { "You" } @else { (author.name) } }
                 time datetime=(calendar::machine(message.at)) { (calendar::time(message.at)) }
             }
-            p.bubble { @if deleted { "This message was deleted" } @else { (message.body.as_str()) } }
+            p.bubble {
+                @if deleted { "This message was deleted" }
+                @else if action.is_some() { span.actor { (author.name) } " " span.act { (message.body.as_str()) } }
+                @else { (message.body.as_str()) }
+            }
             @if state == Some("edited") { span.changed { "edited" } }
         }
     }
@@ -187,7 +192,7 @@ fn below(view: &RoomView<'_>) -> Markup {
                 button.quiet #cancel type="button" hidden { "Cancel" }
                 button #send { "Send" }
             }
-            p.keys { "Enter sends, Shift + Enter begins a new line, ↑ edits your last message" }
+            p.keys { "Enter sends, Shift + Enter begins a new line, ↑ edits your last message, /help shows the rest" }
         } @else {
             div.card {
                 (name_form(view, "Choose a name to talk here", "Join"))

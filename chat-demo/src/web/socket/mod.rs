@@ -47,6 +47,9 @@ pub(crate) async fn open(
         telemetry::refused("unknown_room");
         return (StatusCode::NOT_FOUND, "there is no such room").into_response();
     }
+    let Some(names) = web.people.listen(person.id) else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the server is going away").into_response();
+    };
     // axum's own buffers would cost 140 KB a connection.
     upgrade
         .read_buffer_size(4096)
@@ -55,6 +58,6 @@ pub(crate) async fn open(
         .max_frame_size(READ_LIMIT)
         .on_upgrade(move |socket| {
             let tracker = web.sockets.clone();
-            tracker.track_future(session::run(web, socket, code, person))
+            tracker.track_future(session::run(web, socket, code, person, names))
         })
 }

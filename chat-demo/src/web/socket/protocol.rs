@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Message, MessageState, Person, PersonId, Revision, Seq, UnixMillis};
+use crate::domain::{Kind, Message, MessageState, Person, PersonId, Revision, Seq, UnixMillis};
 
 /// The version spoken here.
 pub(crate) const VERSION: u32 = 1;
@@ -21,12 +21,19 @@ pub(crate) enum ClientFrame {
     /// The first frame: which version, and the number of the last message that the client has.
     /// `revision` is that of the last change it knows; without it, it wants to hear of none of the past.
     Join { v: u32, after: Option<Seq>, revision: Option<Revision> },
-    /// A message, under the name the client has for it.
-    Post { id: String, body: String },
+    /// A message, under the name the client has for it. Its `kind` is `text`, or `action` for what its author does.
+    Post {
+        id: String,
+        #[serde(default)]
+        kind: Kind,
+        body: String,
+    },
     /// Lets one of its messages say something else.
     Edit { id: String, seq: Seq, body: String },
     /// Deletes one of its messages.
     Delete { id: String, seq: Seq },
+    /// Gives whoever is here another name, in all rooms; answered by `done`. Everybody hears of it by `joined`.
+    Nick { id: String, name: String },
     /// It is writing, said again every 10 seconds, or has stopped.
     Typing { on: bool },
     /// Answered by `pong`: browsers can neither see nor send the pings of the protocol below.
@@ -44,7 +51,7 @@ pub(crate) enum ServerFrame<'a> {
     Message(Said<'a>),
     /// The client's message is stored.
     Stored { id: &'a str, seq: Seq, at: UnixMillis },
-    /// The client's message is changed.
+    /// The client's message is changed, or its name.
     Done { id: &'a str },
     /// A message is something else now.
     Changed(Said<'a>),
@@ -83,6 +90,9 @@ pub(crate) struct Said<'a> {
     pub(crate) id: &'a str,
     pub(crate) author: Who<'a>,
     pub(crate) at: UnixMillis,
+    /// `action` for what its author does; left out for what is said.
+    #[serde(skip_serializing_if = "is_text")]
+    pub(crate) kind: Kind,
     pub(crate) body: &'a str,
     /// 0 for a message that is as it was said; left out then.
     #[serde(skip_serializing_if = "never_changed")]
@@ -90,6 +100,10 @@ pub(crate) struct Said<'a> {
     /// `edited` or `deleted`; left out for a message that is as it was said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state: Option<&'static str>,
+}
+
+fn is_text(kind: &Kind) -> bool {
+    *kind == Kind::Text
 }
 
 fn never_changed(revision: &Revision) -> bool {
@@ -109,6 +123,7 @@ impl<'a> From<&'a Message> for Said<'a> {
             id: message.client_id.as_str(),
             author: Who::from(&message.author),
             at: message.at,
+            kind: message.kind,
             body: message.body.as_str(),
             revision: message.revision,
             state: match message.state {
@@ -212,6 +227,8 @@ mod tests {
             r#"{"type":"post","id":7,"body":"x"}"#,
             r#"{"type":"post","id":"abcdefgh","body":"x","seq":1}"#,
             r#"{"type":"ping","type":"post"}"#,
+            r#"{"type":"post","id":"abcdefgh","kind":"shout","body":"x"}"#,
+            r#"{"type":"nick","id":"abcdefgh"}"#,
             r#"{"type":"edit","id":"abcdefgh","body":"x"}"#,
             r#"{"type":"delete","id":"abcdefgh","seq":"1"}"#,
             r#"{"type":"typing","on":1}"#,

@@ -4,21 +4,25 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 
 use crate::domain::room::{ChangeError, PostError, Posted, Rooms};
-use crate::domain::{Body, ClientId, Person, RoomCode, Seq};
+use crate::domain::{Body, ClientId, DisplayName, Kind, People, Person, RoomCode, Seq};
+use crate::store::StoreError;
 
 /// Something that is done in the order in which it was asked for.
 #[derive(Debug)]
 pub(super) enum Wish {
     /// To say something.
-    Post(Body),
+    Post(Kind, Body),
     /// To let a message say something else, or, without a body, to delete it.
     Change(Seq, Option<Body>),
+    /// To have another name.
+    Rename(DisplayName),
 }
 
 /// What became of a wish.
 pub(super) enum Outcome {
     Posted(Result<Posted, PostError>),
     Changed(Result<(), ChangeError>),
+    Renamed(Result<Option<Person>, StoreError>),
 }
 
 type Doing = Pin<Box<dyn Future<Output = Outcome> + Send>>;
@@ -27,6 +31,7 @@ type Doing = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 /// whatever happens to the room meanwhile.
 pub(super) struct Requests {
     rooms: Rooms,
+    people: People,
     code: RoomCode,
     author: Person,
     capacity: usize,
@@ -36,8 +41,13 @@ pub(super) struct Requests {
 
 impl Requests {
     /// Nothing asked for yet. Up to `capacity` wishes wait.
-    pub(super) fn new(rooms: Rooms, code: RoomCode, author: Person, capacity: usize) -> Self {
-        Self { rooms, code, author, capacity, waiting: VecDeque::new(), doing: None }
+    pub(super) fn new(rooms: Rooms, people: People, code: RoomCode, author: Person, capacity: usize) -> Self {
+        Self { rooms, people, code, author, capacity, waiting: VecDeque::new(), doing: None }
+    }
+
+    /// What comes next is asked for by this name.
+    pub(super) fn rename(&mut self, author: &Person) {
+        self.author = author.clone();
     }
 
     /// Whether another wish may come.
@@ -60,16 +70,21 @@ impl Requests {
         }
         let Some((_, doing)) = &mut self.doing else { return std::future::pending().await };
         let outcome = doing.await;
+        if let Outcome::Renamed(Ok(Some(person))) = &outcome {
+            self.author = person.clone();
+        }
         let id = self.doing.take().map(|(id, _)| id);
         (id.expect("it was just awaited"), outcome)
     }
 
     fn begin(&self, id: ClientId, wish: Wish) -> Doing {
-        let (rooms, code, author) = (self.rooms.clone(), self.code, self.author.clone());
+        let (rooms, people) = (self.rooms.clone(), self.people.clone());
+        let (code, author) = (self.code, self.author.clone());
         Box::pin(async move {
             match wish {
-                Wish::Post(body) => Outcome::Posted(rooms.post(code, author, id, body).await),
+                Wish::Post(kind, body) => Outcome::Posted(rooms.post(code, author, id, kind, body).await),
                 Wish::Change(seq, body) => Outcome::Changed(rooms.change(code, author.id, seq, body).await),
+                Wish::Rename(name) => Outcome::Renamed(people.rename(author.id, name).await),
             }
         })
     }

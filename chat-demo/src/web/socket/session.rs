@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use axum::extract::ws::WebSocket;
+use registry::{RecvError, Subscription};
+use thiserror::Error;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +13,7 @@ use super::requests::{Outcome, Requests, Wish};
 use super::wire::{Incoming, Stuck, Wire};
 use crate::config::Limits;
 use crate::domain::room::{ChangeError, Closed, Event, JoinError, Membership, PostError, Posted, Rooms, Welcome};
-use crate::domain::{Body, ClientId, Message, Person, Revision, RoomCode, Seq};
+use crate::domain::{Body, ClientId, DisplayName, Message, Person, Revision, RoomCode, Seq};
 use crate::store::Page;
 use crate::telemetry::{self, OpenSocket};
 use crate::web::Web;
@@ -25,12 +27,12 @@ const PAGE: u32 = 100;
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// Serves a socket until it is over.
-pub(super) async fn run(web: Web, socket: WebSocket, code: RoomCode, person: Person) {
+/// Serves a socket until it is over. `names` tells of each other name of `person`.
+pub(super) async fn run(web: Web, socket: WebSocket, code: RoomCode, person: Person, names: Subscription<Person>) {
     let mut open = OpenSocket::count();
     let mut wire = Wire::new(socket, web.limits.write);
     let end = match handshake(&mut wire, &web.limits).await {
-        Ok(known) => Session::new(&web, &mut wire, code, person).talk(known, &web.stop).await,
+        Ok(known) => Session::new(&web, &mut wire, code, person, names).talk(known, &web.stop).await,
         Err(end) => end,
     };
     match end {
@@ -43,6 +45,11 @@ pub(super) async fn run(web: Web, socket: WebSocket, code: RoomCode, person: Per
         }
     }
 }
+
+/// Nobody is known by this session any more.
+#[derive(Debug, Error)]
+#[error("you are not known here any more; reload the page")]
+struct Stranger;
 
 /// Why it is over.
 #[derive(Debug)]
@@ -104,6 +111,7 @@ struct Session<'a> {
     limits: &'a Limits,
     code: RoomCode,
     person: Person,
+    names: Subscription<Person>,
     requests: Requests,
     bucket: Bucket,
     /// The number of the last message that was sent, or that the client had before.
@@ -113,9 +121,10 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(web: &'a Web, wire: &'a mut Wire, code: RoomCode, person: Person) -> Self {
+    fn new(web: &'a Web, wire: &'a mut Wire, code: RoomCode, person: Person, names: Subscription<Person>) -> Self {
         let limits = &web.limits;
-        let requests = Requests::new(web.rooms.clone(), code, person.clone(), limits.unacknowledged);
+        let (rooms, people) = (web.rooms.clone(), web.people.clone());
+        let requests = Requests::new(rooms, people, code, person.clone(), limits.unacknowledged);
         let bucket = Bucket::new(limits.post_burst, limits.posts_per_second, Instant::now().into_std());
         Self {
             wire,
@@ -123,6 +132,7 @@ impl<'a> Session<'a> {
             limits,
             code,
             person,
+            names,
             requests,
             bucket,
             sent: Seq(0),
@@ -155,6 +165,12 @@ impl<'a> Session<'a> {
                     Ok(event) => self.pass_on(&event).await?,
                     Err(Closed::Lagged) => return Err(Goodbye::TooSlow.into()),
                     Err(Closed::Ended) => membership = self.reenter(stop).await?,
+                },
+                name = self.names.recv() => match name {
+                    Ok(person) => self.rename(person, &membership).await?,
+                    // The last name is there, whatever was missed before it.
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(_) => return Err(Goodbye::GoingAway.into()),
                 },
                 (id, outcome) = self.requests.next() => self.answer(&id, outcome).await?,
                 incoming = self.wire.receive() => {
@@ -286,21 +302,42 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Whoever is here has another name.
+    async fn rename(&mut self, person: Person, membership: &Membership) -> Result<(), End> {
+        self.requests.rename(&person);
+        self.person = person.clone();
+        timeout(self.limits.write, membership.rename(person)).await.map_err(|_| Goodbye::NoRoom.into())
+    }
+
     async fn hear(&mut self, text: &str, membership: &Membership) -> Result<(), End> {
         let wait = self.bucket.take(Instant::now().into_std()).err();
         match (serde_json::from_str(text), wait) {
-            (Ok(ClientFrame::Post { id, body }), None) => self.accept(&id, &body, Wish::Post).await,
+            (Ok(ClientFrame::Post { id, kind, body }), None) => {
+                self.accept(&id, &body, |body| Wish::Post(kind, body)).await
+            }
             (Ok(ClientFrame::Edit { id, seq, body }), None) => {
                 self.accept(&id, &body, |body| Wish::Change(seq, Some(body))).await
             }
             (Ok(ClientFrame::Delete { id, seq }), None) => self.take(&id, Wish::Change(seq, None)).await,
+            (Ok(ClientFrame::Nick { id, name }), None) => match DisplayName::parse(&name) {
+                Ok(name) => self.take(&id, Wish::Rename(name)).await,
+                Err(error) => {
+                    let id = ClientId::parse(&id).ok().map(|_| &*id);
+                    self.refuse(id, "name", &error.to_string(), None).await
+                }
+            },
             (Ok(ClientFrame::Typing { on }), None) => {
                 membership.typing(on);
                 Ok(())
             }
             (Ok(ClientFrame::Typing { .. }), Some(_)) => Ok(()),
             (
-                Ok(ClientFrame::Post { id, .. } | ClientFrame::Edit { id, .. } | ClientFrame::Delete { id, .. }),
+                Ok(
+                    ClientFrame::Post { id, .. }
+                    | ClientFrame::Edit { id, .. }
+                    | ClientFrame::Delete { id, .. }
+                    | ClientFrame::Nick { id, .. },
+                ),
                 Some(wait),
             ) => {
                 let retry = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
@@ -346,7 +383,9 @@ impl<'a> Session<'a> {
             Outcome::Posted(Ok(Posted { seq, at, .. })) => {
                 return Ok(self.wire.send(&ServerFrame::Stored { id, seq: *seq, at: *at }).await?);
             }
-            Outcome::Changed(Ok(())) => return Ok(self.wire.send(&ServerFrame::Done { id }).await?),
+            Outcome::Changed(Ok(())) | Outcome::Renamed(Ok(Some(_))) => {
+                return Ok(self.wire.send(&ServerFrame::Done { id }).await?);
+            }
             Outcome::Posted(Err(error)) => match error {
                 PostError::Unknown => ("unknown_room", None, error),
                 PostError::Busy => ("busy", Some(500), error),
@@ -358,6 +397,8 @@ impl<'a> Session<'a> {
                 ChangeError::Busy => ("busy", Some(500), error),
                 ChangeError::NotStored | ChangeError::Unreachable(_) => ("unavailable", Some(2000), error),
             },
+            Outcome::Renamed(Ok(None)) => ("session", None, &Stranger),
+            Outcome::Renamed(Err(error)) => ("unavailable", Some(2000), error),
         };
         tracing::warn!(room = %self.code, %error, "a wish is refused");
         self.refuse(Some(id), reason, &error.to_string(), retry).await

@@ -58,6 +58,15 @@ impl Members {
         })
     }
 
+    /// Whoever is there over `connection` goes by the name of `person` now.
+    pub(crate) fn rename(&mut self, connection: ConnectionId, person: Person) -> Option<PresenceChange> {
+        let presence = self.people.get_mut(self.connections.get(&connection)?)?;
+        (presence.person.id == person.id && presence.person.name != person.name).then(|| {
+            presence.person = person.clone();
+            PresenceChange::Joined(person)
+        })
+    }
+
     /// `connection` is gone since `now`.
     pub(crate) fn leave(&mut self, connection: ConnectionId, now: Instant) {
         let Some(person) = self.connections.remove(&connection) else { return };
@@ -149,6 +158,12 @@ mod tests {
         let renamed = person(1, "Countess");
         assert_eq!(members.join(ConnectionId(2), renamed.clone()), Some(PresenceChange::Joined(renamed.clone())));
         assert_eq!(members.list(), [renamed]);
+        let again = person(1, "Lovelace");
+        assert_eq!(members.rename(ConnectionId(1), again.clone()), Some(PresenceChange::Joined(again.clone())));
+        assert_eq!(members.rename(ConnectionId(2), again.clone()), None, "told once");
+        assert_eq!(members.rename(ConnectionId(2), person(2, "Bob")), None, "somebody else");
+        assert_eq!(members.rename(ConnectionId(3), person(1, "Ada")), None, "not there");
+        assert_eq!(members.list(), [again]);
     }
 
     proptest! {

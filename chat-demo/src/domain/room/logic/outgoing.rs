@@ -80,12 +80,13 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{Body, ClientId, DisplayName, Person, PersonId, UnixMillis};
+    use crate::domain::{Body, ClientId, DisplayName, Kind, Person, PersonId, UnixMillis};
 
     pub(in crate::domain::room::logic) fn draft(author: i64, client_id: &str) -> Draft {
         Draft {
             author: Person { id: PersonId(author), name: DisplayName::parse("Ada").unwrap() },
             client_id: ClientId::parse(client_id).unwrap(),
+            kind: Kind::Text,
             body: Body::parse("hello").unwrap(),
             at: UnixMillis(0),
         }

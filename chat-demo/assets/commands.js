@@ -1,0 +1,53 @@
+// What can be written after a slash, and the dialog that says so.
+
+import { find, make } from "./messages.js";
+
+const COMMANDS = {
+  nick: ["NAME", "Go by another name, in all rooms"],
+  me: ["…", "Say what you do: /me waves"],
+  who: ["", "Show who is here"],
+  join: ["CODE", "Go to another room"],
+  leave: ["", "Go to the first page"],
+  help: ["", "Show this"],
+};
+
+const KEYS = {
+  "Enter": "Send",
+  "Shift + Enter": "Begin a new line",
+  "↑": "Edit your last message",
+  "Escape": "Leave it as it was",
+  "?": "Show this, outside of the message field",
+  "//": "Begin a message with a slash",
+};
+
+/** What was written: a message (`body`, `kind`), a `command` with its `argument`, or a `problem`. */
+export function understand(text) {
+  if (text.startsWith("//")) return { body: text.slice(1) };
+  if (!text.startsWith("/")) return { body: text };
+  const [, command, rest] = /^\/(\S*)([^]*)$/.exec(text);
+  const argument = rest.trim();
+  if (!Object.hasOwn(COMMANDS, command)) {
+    return { problem: `There is no command /${command.slice(0, 20)}: /help shows them, and // begins a message with a slash.` };
+  }
+  const [needs] = COMMANDS[command];
+  if (needs && !argument) return { problem: `Write it as /${command} ${needs}` };
+  return command === "me" ? { body: argument, kind: "action" } : { command, argument };
+}
+
+/** Opens the dialog with all of it; `after` is called when it is closed. */
+export function showHelp(after) {
+  if (find("#help")) return;
+  const commands = Object.entries(COMMANDS).map(([name, [needs, text]]) => [`/${name} ${needs}`, text]);
+  const list = make("dl", "", ...[...commands, ...Object.entries(KEYS)].flatMap(([what, text]) =>
+    [make("dt", "", what), make("dd", "", text)]));
+  const form = make("form", "", make("button", "quiet", "Close"));
+  form.method = "dialog";
+  const title = make("h2", "", "Commands and keys");
+  title.id = "help-title";
+  const dialog = make("dialog", "card", title, list, form);
+  dialog.id = "help";
+  dialog.setAttribute("aria-labelledby", title.id);
+  dialog.addEventListener("close", () => { dialog.remove(); after(); });
+  document.body.append(dialog);
+  dialog.showModal();
+}

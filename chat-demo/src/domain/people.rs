@@ -1,0 +1,51 @@
+//! People's names, and who hears of another one.
+
+use registry::{Namespace, Overflow, PubSub, Subscription};
+
+use super::{DisplayName, Person, PersonId};
+use crate::store::{Store, StoreError};
+
+/// Names that wait for one listener. It is told the last one whatever happens.
+const WAITING: usize = 2;
+
+/// Everybody who has given a name.
+#[derive(Clone, Debug)]
+pub struct People {
+    store: Store,
+    names: PubSub<Person>,
+}
+
+impl People {
+    /// Those in the store, who are told of within `namespace`.
+    pub fn new(namespace: &Namespace, store: Store) -> Self {
+        Self { store, names: namespace.pubsub() }
+    }
+
+    /// Gives somebody another name, and tells all who listen; none if there is nobody of this number.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store does not work now.
+    pub async fn rename(&self, person: PersonId, name: DisplayName) -> Result<Option<Person>, StoreError> {
+        let renamed = self.store.rename_person(person, name).await?;
+        if let Some(person) = &renamed {
+            self.tell(person);
+        }
+        Ok(renamed)
+    }
+
+    /// Tells all who listen what somebody is called, after it was stored.
+    pub(crate) fn tell(&self, person: &Person) {
+        // Refused only when the program ends.
+        let _ = self.names.try_publish(&topic(person.id), person.clone());
+    }
+
+    /// Hears of each name of somebody from now on; none when the program ends.
+    pub(crate) fn listen(&self, person: PersonId) -> Option<Subscription<Person>> {
+        self.names.subscribe(&topic(person), WAITING, Overflow::DropOldest).ok()
+    }
+}
+
+fn topic(person: PersonId) -> String {
+    format!("person:{}", person.0)
+}
