@@ -1,21 +1,31 @@
 //! Many children: starting one more among them, what each takes up, and stopping all of them.
+//!
+//! Whose turn it is has the program to itself: nobody else's children are in memory, so that what a child finds in the caches
+//! when it is stopped depends on its own family alone.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use supervisor::{ChildRef, DynamicSupervisorRef, Tree};
+use tokio::runtime::Runtime;
 
-use super::{contender, echo, run, runtime};
-use crate::harness::{Results, Round, count_whole_program, take_turns, timed_async, whole_program_bytes};
+use super::{echo, run, runtime};
+use crate::harness::{Results, count_whole_program, timed_async, whole_program_bytes};
 use crate::peers::{bare, kameo, ractor};
 use crate::who;
 
 /// Children started in a round, and stopped behind it.
 const MORE: u64 = 500;
-const TURNS: usize = 9;
+/// Rounds in a turn.
+const ROUNDS: usize = 7;
+/// Turns of each contender, in an order that rotates.
+const TURNS: usize = 4;
+/// How often a round is made until one counts.
+const TRIES: usize = 4;
 
 /// Somebody's children.
-trait Family: Send + 'static {
+trait Family: Send + Sized + 'static {
+    /// There are none yet.
+    fn open() -> impl Future<Output = Self> + Send;
     /// Starts so many more.
     fn grow(&mut self, more: u64) -> impl Future<Output = ()> + Send;
     /// Stops those that came last.
@@ -30,6 +40,10 @@ struct Supervised {
 }
 
 impl Family for Supervised {
+    async fn open() -> Self {
+        Self { tree: echo::supervisor().await, last: Vec::new() }
+    }
+
     async fn grow(&mut self, more: u64) {
         for _ in 0..more {
             let server = echo::start(&self.tree).await;
@@ -51,6 +65,10 @@ impl Family for Supervised {
 }
 
 impl Family for Vec<ractor::Running> {
+    async fn open() -> Self {
+        Self::new()
+    }
+
     async fn grow(&mut self, more: u64) {
         for _ in 0..more {
             self.push(ractor::spawn(None).await);
@@ -67,6 +85,10 @@ impl Family for Vec<ractor::Running> {
 }
 
 impl Family for Vec<kameo::Running> {
+    async fn open() -> Self {
+        Self::new()
+    }
+
     /// Starting is not waited for one by one, so the last one is asked something.
     async fn grow(&mut self, more: u64) {
         self.extend((0..more).map(|_| kameo::spawn()));
@@ -85,6 +107,10 @@ impl Family for Vec<kameo::Running> {
 }
 
 impl Family for Vec<bare::Task> {
+    async fn open() -> Self {
+        Self::new()
+    }
+
     async fn grow(&mut self, more: u64) {
         for _ in 0..more {
             self.push(bare::start().await);
@@ -102,71 +128,54 @@ impl Family for Vec<bare::Task> {
 
 pub(super) fn rows(results: &mut Results) {
     let runtime = runtime();
+    let turns: [fn(&mut Results, &Runtime, u64); 4] = [
+        |results, runtime, count| turn::<Supervised>(results, runtime, who::SUPERVISOR, count),
+        |results, runtime, count| turn::<Vec<bare::Task>>(results, runtime, who::TOKIO, count),
+        |results, runtime, count| turn::<Vec<ractor::Running>>(results, runtime, who::RACTOR, count),
+        |results, runtime, count| turn::<Vec<kameo::Running>>(results, runtime, who::KAMEO, count),
+    ];
     for count in [1_000, 100_000] {
-        let supervised = run(&runtime, async { Supervised { tree: echo::supervisor().await, last: Vec::new() } });
-        let supervised = filled(results, &runtime, who::SUPERVISOR, supervised, count);
-        let bare = filled(results, &runtime, who::TOKIO, Vec::<bare::Task>::new(), count);
-        let ractors = filled(results, &runtime, who::RACTOR, Vec::<ractor::Running>::new(), count);
-        let kameos = filled(results, &runtime, who::KAMEO, Vec::<kameo::Running>::new(), count);
-        let contenders = vec![
-            contender(&runtime, who::SUPERVISOR, || one_round(Arc::clone(&supervised))),
-            contender(&runtime, who::TOKIO, || one_round(Arc::clone(&bare))),
-            contender(&runtime, who::RACTOR, || one_round(Arc::clone(&ractors))),
-            contender(&runtime, who::KAMEO, || one_round(Arc::clone(&kameos))),
-        ];
-        take_turns(results, &format!("start child among n={count}"), TURNS, contenders);
-        stopped(results, &runtime, who::SUPERVISOR, &supervised, count);
-        stopped(results, &runtime, who::TOKIO, &bare, count);
-        stopped(results, &runtime, who::RACTOR, &ractors, count);
-        stopped(results, &runtime, who::KAMEO, &kameos, count);
+        for first in 0..TURNS {
+            for offset in 0..turns.len() {
+                turns[(first + offset) % turns.len()](results, &runtime, count);
+            }
+        }
     }
 }
 
-/// A family that is handed from round to round.
-type Shared<F> = Arc<Mutex<Option<F>>>;
-
-fn take<F>(family: &Shared<F>) -> F {
-    family.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(|| panic!("one round at a time"))
-}
-
-fn filled<F: Family>(
-    results: &mut Results,
-    runtime: &tokio::runtime::Runtime,
-    name: &'static str,
-    mut family: F,
-    count: u64,
-) -> Shared<F> {
+/// Fills a family, lets it grow and shrink some times, and stops it.
+fn turn<F: Family>(results: &mut Results, runtime: &Runtime, name: &'static str, count: u64) {
+    let mut family = run(runtime, F::open());
     count_whole_program(true);
     let before = whole_program_bytes();
-    let family = run(runtime, async move {
+    family = run(runtime, async move {
         family.grow(count).await;
         family
     });
     results.note(&format!("bytes per child n={count}"), name, (whole_program_bytes() - before) as f64 / count as f64);
     count_whole_program(false);
-    Arc::new(Mutex::new(Some(family)))
-}
 
-async fn one_round<F: Family>(shared: Shared<F>) -> Round {
-    let mut family = take(&shared);
-    let round = timed_async(MORE, family.grow(MORE)).await;
-    family.shrink(MORE).await;
-    *shared.lock().unwrap_or_else(PoisonError::into_inner) = Some(family);
-    round
-}
+    for _ in 0..ROUNDS {
+        let mut clean = None;
+        for _ in 0..TRIES {
+            let (same, round) = run(runtime, async move {
+                let round = timed_async(MORE, family.grow(MORE)).await;
+                family.shrink(MORE).await;
+                (family, round)
+            });
+            family = same;
+            if round.clean {
+                clean = Some(round.nanos);
+                break;
+            }
+        }
+        results.note_turn(&format!("start child among n={count}"), name, clean);
+    }
 
-fn stopped<F: Family>(
-    results: &mut Results,
-    runtime: &tokio::runtime::Runtime,
-    name: &'static str,
-    family: &Shared<F>,
-    count: u64,
-) {
-    let family = take(family);
     let took = run(runtime, async move {
         let begin = Instant::now();
         family.stop().await;
         begin.elapsed()
     });
-    results.note(&format!("stop all children, each n={count}"), name, took.as_nanos() as f64 / count as f64);
+    results.note_turn(&format!("stop all children, each n={count}"), name, Some(took.as_nanos() as f64 / count as f64));
 }

@@ -6,6 +6,8 @@ use supervisor::{
 };
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::ALWAYS;
+
 /// A server that answers, and says when it is up to whoever wants to know.
 pub(super) struct Echo(Option<UnboundedSender<()>>);
 
@@ -38,14 +40,19 @@ pub(super) fn spec() -> ChildSpec<ServerRef<Echo>> {
     ChildSpec::server(|| Echo(None))
 }
 
-/// An echo under a name, that tells of each of its incarnations.
+/// An echo that tells of each of its incarnations.
+pub(super) fn telling(up: UnboundedSender<()>) -> ChildSpec<ServerRef<Echo>> {
+    ChildSpec::server(move || Echo(Some(up.clone())))
+}
+
+/// The same under a name.
 pub(super) fn named(namespace: &Namespace, name: &str, up: UnboundedSender<()>) -> ChildSpec<ServerRef<Echo>> {
-    ChildSpec::server(move || Echo(Some(up.clone()))).name(namespace, name)
+    telling(up).name(namespace, name)
 }
 
 /// A supervisor that restarts whatever fails, however often.
 pub(super) async fn supervisor() -> Tree<DynamicSupervisorRef> {
-    let supervisor = DynamicSupervisor::new().budget(u32::MAX, std::time::Duration::from_millis(1));
+    let supervisor = DynamicSupervisor::new().budget(ALWAYS.0, ALWAYS.1);
     supervisor.start().await.unwrap_or_else(|error| panic!("{error}"))
 }
 

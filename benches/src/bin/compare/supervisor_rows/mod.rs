@@ -6,19 +6,32 @@
 mod call;
 mod children;
 mod echo;
+mod group;
+mod named;
+mod partition;
 mod restart;
+mod tasks;
+
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
 use crate::harness::{Contender, Results, Round, run_script};
 use crate::{peers, who};
 
+/// A budget that is never used up: whatever fails is restarted.
+const ALWAYS: (u32, Duration) = (u32::MAX, Duration::from_millis(1));
+
 /// Every row of the supervisor once.
 pub(crate) fn pass(results: &mut Results) {
     call::rows(results);
     children::rows(results);
+    named::rows(results);
+    partition::rows(results);
+    tasks::rows(results);
     restart::rows(results);
-    run_script(results, "processes.exs", &[who::ELIXIR]);
+    group::rows(results);
+    run_script(results, "processes.exs", &[who::ELIXIR, who::ELIXIR_PARTITIONED]);
 }
 
 fn runtime() -> Runtime {
