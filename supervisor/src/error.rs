@@ -39,6 +39,12 @@ pub enum StartError {
         /// The child.
         child: ChildId,
     },
+    /// A readiness probe has no interval between its checks. Nothing was started.
+    #[error("child `{child}`: a readiness probe cannot check all the time; give it an interval, such as 1 second")]
+    ZeroInterval {
+        /// The child.
+        child: ChildId,
+    },
     /// A child depends on one that is not there. Nothing was started.
     #[error(
         "child `{child}` depends on `{on}`, which is no child of the same supervisor: add it there, or correct the id"

@@ -46,6 +46,12 @@ impl BlockingContext {
         self.token.clone()
     }
 
+    /// Says that it is ready: for a child that is to [say so](crate::ChildSpec::ready_on_signal). For others it means nothing, and
+    /// so does saying it again.
+    pub fn ready(&self) {
+        self.seat.core().mark_ready(self.incarnation);
+    }
+
     /// The process of this incarnation.
     pub fn process(&self) -> ProcessRef {
         (Arc::clone(&self.seat) as Arc<dyn Seat>).process(self.incarnation)

@@ -54,6 +54,12 @@ impl TaskContext {
         Scope::spawn(self.seat.core().scope(self.incarnation), future)
     }
 
+    /// Says that it is ready: for a child that is to [say so](crate::ChildSpec::ready_on_signal). For others it means nothing, and
+    /// so does saying it again.
+    pub fn ready(&self) {
+        self.seat.core().mark_ready(self.incarnation);
+    }
+
     /// The process of this incarnation: what names can be registered for, and whose end others can await.
     pub fn process(&self) -> ProcessRef {
         self.seat.process(self.incarnation)

@@ -139,6 +139,10 @@ pub(crate) struct Core {
     pub(crate) curious: AtomicU32,
     incarnation: AtomicU32,
     ended: AtomicU32,
+    /// The last incarnation that has said that it is ready.
+    ready: AtomicU32,
+    /// Its init alone does not make it ready.
+    awaits_ready: AtomicBool,
     /// Twice the number of handled messages; odd while one is handled.
     pub(crate) progress: AtomicU64,
     /// The task of the incarnation, to tell a call to oneself.
@@ -187,6 +191,8 @@ impl Core {
             curious: AtomicU32::new(0),
             incarnation: AtomicU32::new(0),
             ended: AtomicU32::new(0),
+            ready: AtomicU32::new(0),
+            awaits_ready: AtomicBool::new(false),
             progress: AtomicU64::new(0),
             task: AtomicU64::new(0),
             place: AtomicU64::new(0),
@@ -240,6 +246,26 @@ impl Core {
         self.story.up();
         self.tell(EventKind::Started);
         self.changed.notify_waiters();
+    }
+
+    /// Its init alone does not make it ready.
+    pub(crate) fn await_ready(&self) {
+        self.awaits_ready.store(true, Relaxed);
+    }
+
+    /// Whether its init is done and it is not ready all the same.
+    pub(crate) fn is_unready(&self) -> bool {
+        self.awaits_ready.load(Relaxed) && !self.is_ready(self.incarnation())
+    }
+
+    /// This incarnation is ready.
+    pub(crate) fn mark_ready(&self, incarnation: u32) {
+        self.ready.fetch_max(incarnation, AcqRel);
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn is_ready(&self, incarnation: u32) -> bool {
+        self.ready.load(Acquire) >= incarnation
     }
 
     /// Asks the incarnation to stop; `returns` when another one will follow.

@@ -20,6 +20,8 @@ pub(crate) struct Note {
 #[derive(Debug)]
 pub(crate) enum Happening {
     Ready,
+    /// Ready for those who wait for it, some time after its init.
+    Healthy,
     Exited(ExitReason),
     Ignored,
     Refused(Box<StartFailure>),

@@ -11,6 +11,7 @@ use super::body::{Body, Settings, Starter};
 use super::context::TaskContext;
 use super::id::ChildId;
 use super::name::{Name, Naming};
+use super::readiness::{READY_TIME, Readiness};
 use super::reference::ChildRef;
 use super::task::TaskBody;
 use crate::error::StartError;
@@ -57,7 +58,8 @@ impl ChildKind {
 /// | [`restart`](Self::restart) | [`Restart::Permanent`] |
 /// | [`backoff`](Self::backoff) | none: restarted at once |
 /// | [`shutdown`](Self::shutdown) | 5 seconds for workers, infinity for supervisors |
-/// | [`start_timeout`](Self::start_timeout) | none: an init has all the time it needs |
+/// | [`start_timeout`](Self::start_timeout) | none; 60 seconds for a child that has to become ready |
+/// | [`ready_when`](Self::ready_when) | ready when its init is done |
 /// | [`depends_on`](Self::depends_on) | none: it is started in its turn |
 /// | [`significant`](Self::significant) | no: the supervisor goes on without it |
 /// | [`mailbox`](Self::mailbox) | 1024 messages |
@@ -86,6 +88,7 @@ pub struct ChildSpec<H> {
     start_timeout: Option<Duration>,
     significant: bool,
     depends_on: Vec<ChildId>,
+    readiness: Option<Readiness>,
     kind: ChildKind,
     name: Option<Box<dyn Naming<H>>>,
     body: Box<dyn Body<H>>,
@@ -153,6 +156,16 @@ impl<S: Server> ChildSpec<ServerRef<S>> {
         self
     }
 
+    /// Counts it as up only when it says so, by [`Context::ready`](crate::Context::ready): at the end of a message that it has
+    /// [handled next](crate::Context::handle_next), say, while it already answers others.
+    ///
+    /// All that [`ready_when`](Self::ready_when) says about the time before holds here too. The last of the two that is given
+    /// counts.
+    pub fn ready_on_signal(mut self) -> Self {
+        self.readiness = Some(Readiness::Signal);
+        self
+    }
+
     /// Keeps messages that were not handled when an incarnation ends for the next one. By default they are dropped, and
     /// their callers told.
     ///
@@ -178,6 +191,30 @@ impl ChildSpec<ChildRef> {
         T: Future<Output: IntoExitReason> + Send + 'static,
     {
         Self::new(id.into(), ChildKind::Task, Box::new(TaskBody::new(factory)))
+    }
+
+    /// Counts it as up only when it says so, by [`TaskContext::ready`] or [`BlockingContext::ready`]: systemd's `Type=notify`.
+    ///
+    /// All that [`ready_when`](Self::ready_when) says about the time before holds here too. The last of the two that is given
+    /// counts.
+    ///
+    /// ```
+    /// # use supervisor::{ChildSpec, Strategy, Supervisor};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tree = Supervisor::new(Strategy::OneForOne)
+    ///     .child(ChildSpec::task("index", |cx| async move {
+    ///         let index: Vec<u32> = (0..1_000).collect(); // what takes its time
+    ///         cx.ready();
+    ///         cx.stopped().await;
+    ///         drop(index);
+    ///     }).ready_on_signal())
+    ///     .start() // returns when the index is there
+    ///     .await?;
+    /// # tree.stop().await; Ok(()) }
+    /// ```
+    pub fn ready_on_signal(mut self) -> Self {
+        self.readiness = Some(Readiness::Signal);
+        self
     }
 
     /// A function that runs on a thread of its own and may block it.
@@ -208,6 +245,7 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
             start_timeout: None,
             significant: false,
             depends_on: Vec::new(),
+            readiness: None,
             kind,
             name: None,
             body,
@@ -256,7 +294,8 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
     /// that does not even end when aborted is counted out after the supervisor's grace.
     ///
     /// For a supervisor it is the time for all of its children; those that had come up are stopped in reverse order, within
-    /// their own shutdown times. Tasks and blocking children are up at once. OTP has no such limit.
+    /// their own shutdown times. Tasks and blocking children are up at once, unless they have to become
+    /// [ready](Self::ready_when). OTP has no such limit.
     ///
     /// Zero is refused when the supervisor starts.
     ///
@@ -282,6 +321,41 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
     /// ```
     pub fn start_timeout(mut self, limit: Duration) -> Self {
         self.start_timeout = Some(limit);
+        self
+    }
+
+    /// Counts it as up only when `check` answers `true`: it is asked when the init is done, and again `interval` after each
+    /// `false`, one check at a time.
+    ///
+    /// Until then it is [`Starting`](crate::ChildState::Starting) (or `Restarting`) for its supervisor, and whoever waits for
+    /// its start goes on waiting: `start` and `start_child`, the siblings behind it, those that
+    /// [depend](Self::depends_on) on it. It already handles its mail, and its name is there: the check may use both. The
+    /// [`start_timeout`](Self::start_timeout), 60 seconds by default, bounds init and checks together. An end before it was ready,
+    /// for whatever reason, is a start that failed. Once ready, it is not checked again: that is the business of a health monitor.
+    ///
+    /// A check that panics has answered `false`. An interval of zero is refused when the supervisor starts.
+    ///
+    /// ```
+    /// # use supervisor::{ChildSpec, Strategy, Supervisor};
+    /// # use std::{sync::Arc, sync::atomic::{AtomicU32, Ordering::Relaxed}, time::Duration};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let warm = Arc::new(AtomicU32::new(0));
+    /// let check = { let warm = Arc::clone(&warm); move || { let warm = Arc::clone(&warm); async move { warm.load(Relaxed) > 2 } } };
+    /// let tree = Supervisor::new(Strategy::OneForOne)
+    ///     .child(ChildSpec::task("cache", move |cx| { let warm = Arc::clone(&warm); async move {
+    ///         for _ in 0..3 { warm.fetch_add(1, Relaxed); tokio::time::sleep(Duration::from_secs(1)).await; }
+    ///         cx.stopped().await
+    ///     }}).ready_when(Duration::from_millis(100), check))
+    ///     .child(ChildSpec::task("web", |cx| async move { cx.stopped().await }).depends_on("cache"))
+    ///     .start() // web is started behind a warm cache
+    ///     .await?;
+    /// # tree.stop().await; Ok(()) }
+    /// ```
+    pub fn ready_when<F>(mut self, interval: Duration, check: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = bool> + Send + 'static,
+    {
+        self.readiness = Some(Readiness::probe(interval, check));
         self
     }
 
@@ -357,13 +431,18 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
         let starter = self.body.assemble(&self.settings, name);
         shown.into_iter().for_each(|shown| starter.core().set_name(shown));
         let shutdown = self.shutdown.unwrap_or(Shutdown::Timeout(Duration::from_secs(5)));
+        if self.readiness.is_some() {
+            starter.core().await_ready();
+        }
+        let start_timeout = self.start_timeout.or(self.readiness.is_some().then_some(READY_TIME));
         let spec = Spec {
             restart: self.settings.restart,
             shutdown,
             backoff: self.backoff,
-            start_timeout: self.start_timeout,
+            start_timeout,
             significant: self.significant,
             depends_on: self.depends_on.into(),
+            readiness: self.readiness,
             starter,
         };
         (spec, handle)
@@ -380,6 +459,7 @@ impl<H> fmt::Debug for ChildSpec<H> {
             .field("start_timeout", &self.start_timeout)
             .field("significant", &self.significant)
             .field("depends_on", &self.depends_on)
+            .field("readiness", &self.readiness)
             .finish_non_exhaustive()
     }
 }
@@ -393,6 +473,7 @@ pub(crate) struct Spec {
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) significant: bool,
     pub(crate) depends_on: Box<[ChildId]>,
+    pub(crate) readiness: Option<Readiness>,
     pub(crate) starter: Arc<dyn Starter>,
 }
 
@@ -427,6 +508,11 @@ impl Spec {
     pub(crate) fn check(&self) -> Result<(), StartError> {
         if self.start_timeout.is_some_and(|limit| limit.is_zero()) {
             return Err(StartError::ZeroStartTimeout { child: self.id().clone() });
+        }
+        if let Some(Readiness::Probe { interval, .. }) = &self.readiness
+            && interval.is_zero()
+        {
+            return Err(StartError::ZeroInterval { child: self.id().clone() });
         }
         if self.significant && self.restart == Restart::Permanent {
             return Err(StartError::SignificantPermanent { child: self.id().clone() });

@@ -153,9 +153,9 @@ impl Core {
         }
         match self.phase() {
             Phase::Starting | Phase::Running if self.is_being_stopped() => ChildState::Stopping,
-            Phase::Starting if self.story.again.load(Relaxed) => ChildState::Restarting,
-            Phase::Starting => ChildState::Starting,
-            Phase::Running => ChildState::Running,
+            Phase::Running if !self.is_unready() => ChildState::Running,
+            Phase::Starting | Phase::Running if self.story.again.load(Relaxed) => ChildState::Restarting,
+            Phase::Starting | Phase::Running => ChildState::Starting,
             Phase::Restarting => ChildState::Restarting,
             // Of one whose supervisor was killed before it.
             Phase::Down | Phase::Ended if !self.has_ended(self.incarnation()) => ChildState::Stopping,

@@ -86,11 +86,14 @@ impl Engine {
     fn hear(&mut self, note: Note) {
         let Ok(index) = u32::try_from(note.key) else { return };
         let at = At { index, generation: note.generation };
+        if matches!(note.happening, Happening::Ready) && self.watch(at) {
+            return;
+        }
         if !matches!(note.happening, Happening::Changed | Happening::Unwanted | Happening::Overdue) {
             self.leave_gate(at);
         }
         match note.happening {
-            Happening::Ready => {
+            Happening::Ready | Happening::Healthy => {
                 if let Some(entry) = self.shared.state().get(at) {
                     entry.restarting = false;
                     entry.retries.iter_mut().for_each(|retries| retries.up(Instant::now()));
@@ -105,17 +108,34 @@ impl Engine {
         }
     }
 
+    /// Waits for a child that was restarted to become ready, if its spec says so.
+    fn watch(&self, at: At) -> bool {
+        let mut state = self.shared.state();
+        let notes = state.notes.clone();
+        let spec = state.get(at).map(|entry| &entry.spec);
+        let Some((readiness, seat)) = spec.and_then(|spec| Some((spec.readiness.clone()?, spec.starter.seat()))) else {
+            return false;
+        };
+        drop(state);
+        if let Some(notes) = notes {
+            readiness.watch(seat, notes, u64::from(at.index), at.generation);
+        }
+        true
+    }
+
     fn ended(&mut self, at: At, reason: ExitReason) {
         let (starter, again) = {
             let mut state = self.shared.state();
             let Some(entry) = state.get(at) else { return };
+            // Its starter is still waiting for it, and is told instead.
+            let unready = entry.fresh && entry.spec.readiness.is_some();
             if entry.fresh {
                 // Its starter has heard of the init, and has yet to come by.
                 entry.fresh = false;
             }
             entry.retries.iter_mut().for_each(|retries| retries.down(Instant::now()));
             let kept = entry.stage.is_none() || entry.overdue;
-            let again = kept && self.ending.is_none() && entry.spec.restart.after(&reason);
+            let again = kept && !unready && self.ending.is_none() && entry.spec.restart.after(&reason);
             (Arc::clone(&entry.spec.starter), again)
         };
         metrics::exit(&reason);

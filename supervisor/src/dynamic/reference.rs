@@ -155,7 +155,8 @@ impl DynamicSupervisorRef {
     pub fn count_children(&self) -> ChildCount {
         let mut count = ChildCount::default();
         for entry in self.shared.state().entries() {
-            count.add(entry.spec.starter.kind(), entry.spec.starter.core().phase() == Phase::Running);
+            let core = entry.spec.starter.core();
+            count.add(entry.spec.starter.kind(), core.phase() == Phase::Running && !core.is_unready());
         }
         count
     }
@@ -249,6 +250,7 @@ impl Entry {
         let state = match starter.core().phase() {
             _ if self.stage.is_some() => ChildState::Stopping,
             _ if self.restarting => ChildState::Restarting,
+            Phase::Running if starter.core().is_unready() => ChildState::Starting,
             Phase::Running => ChildState::Running,
             _ if self.fresh => ChildState::Starting,
             // It has ended, and the supervisor has yet to hear of it.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::engine::discard;
 use super::flight::{Boarding, Flight};
 use super::state::{At, Door, Entry, Shared};
-use crate::child::{Birth, ChildId, ChildSpec, Happening, Note, Spec, Starter};
+use crate::child::{Birth, ChildId, ChildSpec, Happening, Note, Readiness, Spec, Starter};
 use crate::error::{StartChildError, StartError, StartFailure};
 use crate::rules::AutoShutdown;
 use crate::tree::adopt;
@@ -28,9 +28,9 @@ pub(super) async fn start_child<H: Clone + Send + Sync + 'static>(
 }
 
 async fn start_spec(shared: &Arc<Shared>, spec: Spec) -> Result<(), StartChildError> {
-    let limit = spec.start_timeout;
+    let (limit, readiness) = (spec.start_timeout, spec.readiness.clone());
     let (fresh, starter, started) = launch(shared, spec)?;
-    match in_time(started, limit).await {
+    match in_time(ready(started, &starter, readiness), limit).await {
         Ok(first) => admit(fresh, starter, first.ok()),
         Err(limit) => Err(fresh.overdue(&starter, limit).await),
     }
@@ -76,12 +76,15 @@ fn launch(shared: &Arc<Shared>, spec: Spec) -> Result<Launched<'_>, StartChildEr
 }
 
 /// What becomes of a child by the first that is heard of it.
-fn admit(fresh: Fresh<'_>, starter: Arc<dyn Starter>, first: Option<Happening>) -> Result<(), StartChildError> {
+fn admit(mut fresh: Fresh<'_>, starter: Arc<dyn Starter>, first: Option<Happening>) -> Result<(), StartChildError> {
     let cause = match first {
         Some(Happening::Ready) => {
             fresh.settle();
             return Ok(());
         }
+        Some(Happening::Healthy) if fresh.settle() => return Ok(()),
+        // It has ended before anybody saw that it was ready.
+        Some(Happening::Healthy) => StartFailure::Exited(last_exit(&starter)),
         Some(Happening::Exited(reason)) => StartFailure::Exited(reason),
         Some(Happening::Refused(failure)) => *failure,
         Some(Happening::Ignored | Happening::Unwanted | Happening::Overdue | Happening::Changed) => {
@@ -92,6 +95,26 @@ fn admit(fresh: Fresh<'_>, starter: Arc<dyn Starter>, first: Option<Happening>) 
     let child = starter.core().id().clone();
     drop(starter);
     Err(fresh.refuse(child, cause))
+}
+
+/// What is told of the init; and of a child that has to become ready after it, whether it did.
+async fn ready(
+    started: oneshot::Receiver<Happening>,
+    starter: &Arc<dyn Starter>,
+    readiness: Option<Readiness>,
+) -> Result<Happening, oneshot::error::RecvError> {
+    let told = started.await?;
+    let (Some(readiness), Happening::Ready) = (readiness, &told) else { return Ok(told) };
+    let (seat, core) = (starter.seat(), starter.core());
+    let incarnation = core.incarnation();
+    Ok(match readiness.reached(&*seat, incarnation).await {
+        true => Happening::Healthy,
+        false => Happening::Exited(last_exit(starter)),
+    })
+}
+
+fn last_exit(starter: &Arc<dyn Starter>) -> registry::ExitReason {
+    starter.core().last_exit().unwrap_or(registry::ExitReason::Killed)
 }
 
 /// What is told of the init, or the limit that it has exceeded.
@@ -146,17 +169,18 @@ impl Fresh<'_> {
         }
     }
 
-    /// It is up: from now on it is the supervisor's.
-    fn settle(mut self) {
-        if let Some(shared) = self.shared.take()
-            && let Some(entry) = shared.state().get(self.at)
-        {
-            entry.fresh = false;
-            // It may have ended since, and wait for its next turn.
-            if !entry.waiting {
-                entry.retries.iter_mut().for_each(|retries| retries.up(Instant::now()));
-            }
+    /// It is up: from now on it is the supervisor's. `false` when it is there no more.
+    fn settle(&mut self) -> bool {
+        let Some(shared) = self.shared else { return false };
+        let mut state = shared.state();
+        let Some(entry) = state.get(self.at) else { return false };
+        entry.fresh = false;
+        // It may have ended since, and wait for its next turn.
+        if !entry.waiting {
+            entry.retries.iter_mut().for_each(|retries| retries.up(Instant::now()));
         }
+        self.shared = None;
+        true
     }
 
     /// It did not come up, and has ended. Says whether the supervisor goes on.

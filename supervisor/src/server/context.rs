@@ -147,6 +147,12 @@ impl<S: Server> Context<S> {
         Scope::spawn(self.slot.core.scope(self.incarnation()), future)
     }
 
+    /// Says that it is ready: for a server that is to [say so](crate::ChildSpec::ready_on_signal). For others it means nothing,
+    /// and so does saying it again.
+    pub fn ready(&self) {
+        self.slot.core.mark_ready(self.incarnation());
+    }
+
     /// The child's id.
     pub fn id(&self) -> &ChildId {
         self.slot.core.id()

@@ -123,7 +123,8 @@ impl<'a> Engine<'a> {
     fn hear(&mut self, note: Note) {
         let (key, now) = (Key(note.key), Instant::now());
         let how = match note.happening {
-            Happening::Ready => return self.machine.up(key, note.generation, now),
+            Happening::Ready if self.watch(key, note.generation) => return,
+            Happening::Ready | Happening::Healthy => return self.machine.up(key, note.generation, now),
             Happening::Exited(reason) => Down::Exited(reason),
             Happening::Ignored => Down::Ignored,
             Happening::Refused(failure) => {
@@ -139,6 +140,14 @@ impl<'a> Engine<'a> {
             self.note_exit(key, reason);
         }
         self.machine.down(key, note.generation, how, now);
+    }
+
+    /// Waits for a child to become ready, if its spec says so.
+    fn watch(&self, key: Key, generation: u32) -> bool {
+        let spec = self.children.get(&key).map(|child| &child.spec);
+        let Some((spec, readiness)) = spec.and_then(|spec| Some((spec, spec.readiness.clone()?))) else { return false };
+        readiness.watch(spec.starter.seat(), self.sender.clone(), key.0, generation);
+        true
     }
 
     /// What is said of the supervisor's own end.

@@ -70,7 +70,7 @@ pub(crate) async fn start<R: Clone + Send + Sync + 'static>(spec: ChildSpec<R>) 
     starter.core().host(Host { spec, scope: None });
     drop(starter);
     match started.await {
-        Ok(Happening::Ready) => Ok(tree),
+        Ok(Happening::Ready | Happening::Healthy) => Ok(tree),
         Ok(Happening::Refused(failure)) => Err(match *failure {
             StartFailure::Supervisor(error) => *error,
             cause => StartError::Child { child: id, cause },

@@ -63,6 +63,7 @@ pub(super) fn spec<T: Send + 'static>(
             start_timeout: None,
             significant: false,
             depends_on: Box::default(),
+            readiness: None,
             starter: Arc::new(starter),
         },
         seat,
