@@ -72,7 +72,7 @@ pub use rules::{AutoShutdown, Backoff, Restart, Shutdown, Strategy};
 pub use server::{
     Context, Down, Exited, Failure, Flow, Init, MailboxStats, MonitorId, Overflow, Reply, Server, ServerRef, TimerId,
 };
-pub use supervisor::{ChildCount, ChildInfo, ChildState, Subtree, Supervisor, SupervisorRef, Tree};
+pub use supervisor::{ChildCount, ChildInfo, ChildSpecInfo, ChildState, Subtree, Supervisor, SupervisorRef, Tree};
 pub use task::{OnTimeout, Owner, TaskExit, TaskHandle, TaskStream, TaskSupervisor, TaskSupervisorRef};
 pub use tree::{
     ChildSnapshot, Event, EventKind, Events, Lagged, LastExit, MailboxDepth, RegisteredName, Snapshot, StateCount,

@@ -4,11 +4,17 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+use registry::ServiceRegistry;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use supervisor::testing::settle;
 use supervisor::{
-    ChildKind, ChildSpec, ChildState, DeleteChildError, DynamicSupervisor, Restart, RestartChildError, StartChildError,
-    StartFailure, Strategy, Supervisor, SupervisorRef, TerminateChildError, Tree,
+    Backoff, ChildKind, ChildRef, ChildSpec, ChildState, Context, DeleteChildError, DynamicSupervisor, DynamicSupervisorRef, Failure,
+    Flow, Init, Reply, Restart, RestartChildError, Server, ServerRef, Shutdown, StartChildError, StartFailure, Strategy, Supervisor,
+    SupervisorRef, TerminateChildError, Tree,
 };
 
 use support::{Ask, Journal, SECOND, Script, probe, scripted, tell};
@@ -216,4 +222,42 @@ async fn a_child_added_by_hand_is_restarted_like_any_other_and_forgotten_by_a_ne
     assert_eq!(inner_ref.count_children().await.unwrap().specs, 1);
     assert_eq!(b.call(Ask::Ping).await, Err(supervisor::CallError::NotRunning));
     tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s6_child_spec_gives_what_the_supervisor_was_told_with_the_defaults() {
+    let journal = Journal::default();
+    let names = ServiceRegistry::new().namespace("names").unwrap();
+    let full = |name: &str| {
+        probe("b", &journal)
+            .restart(Restart::Transient)
+            .shutdown(Shutdown::BrutalKill)
+            .backoff(Backoff::exponential())
+            .ready_when(SECOND, || async { true })
+            .name(&names, name)
+    };
+    let tree = one(&journal).await;
+    let a = tree.child_spec("a").await.unwrap().unwrap();
+    assert_eq!((a.id.as_str(), a.kind, a.restart), ("a", ChildKind::Server, Restart::Permanent));
+    assert_eq!((a.shutdown, a.backoff, a.start_timeout), (Shutdown::Timeout(SECOND * 5), None, None));
+    assert_eq!((a.depends_on.len(), a.awaits_readiness, a.significant, a.name), (0, false, false, None));
+
+    tree.start_child(full("static").depends_on("a")).await.unwrap();
+    tree.terminate_child("b").await.unwrap();
+    let b = tree.child_spec("b").await.unwrap().expect("also of one that is down");
+    assert_eq!((b.restart, b.shutdown), (Restart::Transient, Shutdown::BrutalKill));
+    assert_eq!((b.backoff, b.start_timeout), (Some(Backoff::exponential()), Some(SECOND * 60)));
+    assert!(b.awaits_readiness && b.depends_on == ["a"], "{b:?}");
+    assert_eq!(b.name.as_ref().map(|name| (name.namespace.as_str(), name.name.as_str())), Some(("names", "static")));
+    assert_eq!(tree.child_spec("c").await, Ok(None));
+
+    let rooms = DynamicSupervisor::new().start().await.unwrap();
+    let c = rooms.start_child(full("dynamic")).await.unwrap();
+    let told = rooms.child_spec(&c).unwrap();
+    assert_eq!((told.restart, told.name.unwrap().name.as_str()), (Restart::Transient, "dynamic"));
+    rooms.terminate_child(&c).await.unwrap();
+    assert_eq!(rooms.child_spec(&c), None);
+    rooms.stop().await;
+    tree.stop().await;
+    assert!(tree.child_spec("a").await.is_err(), "not running");
 }

@@ -18,7 +18,7 @@ use super::spec::ChildKind;
 use crate::error::StartFailure;
 use crate::metrics;
 use crate::supervisor::ChildState;
-use crate::tree::{ChildSnapshot, Event, EventKind, Feed, LastExit};
+use crate::tree::{ChildSnapshot, Event, EventKind, Feed, LastExit, RegisteredName};
 
 /// Written when an incarnation begins, comes up and ends.
 pub(super) struct Story {
@@ -163,6 +163,11 @@ impl Core {
         }
     }
 
+    /// The name that it holds in a registry, or will.
+    pub(crate) fn registered_name(&self) -> Option<RegisteredName> {
+        self.story.name.get().map(|name| name.shown())
+    }
+
     /// Everything that it knows of itself.
     pub(crate) fn portrait(&self) -> ChildSnapshot {
         let times = *self.story.times.lock();
@@ -182,7 +187,7 @@ impl Core {
             uptime: up.then(|| ago(times.since)),
             mailbox: None,
             memory: if self.has_ended(self.incarnation()) { 0 } else { bytes },
-            name: self.story.name.get().map(|name| name.shown()),
+            name: self.registered_name(),
             states: Vec::new(),
             children: Vec::new(),
             omitted: 0,

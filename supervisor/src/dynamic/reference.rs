@@ -12,7 +12,7 @@ use super::state::{Door, Entry, Shared};
 use crate::child::{ChildId, ChildRef, ChildSpec, Happening, Intent, Meltdown, Phase, Spec};
 use crate::error::{StartChildError, TerminateChildError};
 use crate::rules::Restart;
-use crate::supervisor::{ChildCount, ChildInfo, ChildState};
+use crate::supervisor::{ChildCount, ChildInfo, ChildSpecInfo, ChildState};
 use crate::tree::{Events, Snapshot};
 
 /// A reference to a dynamic supervisor, stable over its restarts. Cheap to clone; it keeps nothing alive.
@@ -149,6 +149,14 @@ impl DynamicSupervisorRef {
     /// All children, in no order.
     pub fn which_children(&self) -> Vec<ChildInfo> {
         self.shared.state().entries().map(Entry::info).collect()
+    }
+
+    /// What it was told of this child, with the defaults filled in; `None` when it is no child of this supervisor (any more).
+    pub fn child_spec(&self, child: impl Into<ChildRef>) -> Option<ChildSpecInfo> {
+        let child = child.into();
+        let mut state = self.shared.state();
+        let at = state.find(&child)?;
+        state.get(at).map(|entry| ChildSpecInfo::of(&entry.spec))
     }
 
     /// How many children there are.

@@ -2,7 +2,7 @@
 
 use super::command::Command;
 use super::engine::Engine;
-use super::info::{ChildCount, ChildInfo};
+use super::info::{ChildCount, ChildInfo, ChildSpecInfo};
 use crate::child::{ChildId, ChildRef, Intent, Spec};
 use crate::error::{DeleteChildError, RestartChildError, StartChildError, TerminateChildError};
 use crate::rules::{Key, Restart, Standing};
@@ -35,6 +35,10 @@ impl Engine<'_> {
             Command::Delete { child, reply } => reply.send(self.delete_child(&child)),
             Command::Which { reply } => reply.send(self.which_children()),
             Command::Count { reply } => reply.send(self.count_children()),
+            Command::Spec { child, reply } => {
+                let child = self.ids.get(&child).and_then(|key| self.children.get(key));
+                reply.send(child.map(|child| ChildSpecInfo::of(&child.spec)));
+            }
             Command::Find { child, reply } => {
                 let child = self.ids.get(&child).and_then(|key| self.children.get(key));
                 reply.send(child.map(|child| ChildRef::new(child.spec.starter.seat())));

@@ -1,6 +1,6 @@
 //! What is asked of a running supervisor.
 
-use super::info::{ChildCount, ChildInfo};
+use super::info::{ChildCount, ChildInfo, ChildSpecInfo};
 use crate::child::{ChildId, ChildRef, Spec};
 use crate::error::{DeleteChildError, RestartChildError, StartChildError, TerminateChildError};
 use crate::server::Reply;
@@ -13,5 +13,6 @@ pub(super) enum Command {
     Delete { child: ChildId, reply: Reply<Result<(), DeleteChildError>> },
     Which { reply: Reply<Vec<ChildInfo>> },
     Count { reply: Reply<ChildCount> },
+    Spec { child: ChildId, reply: Reply<Option<ChildSpecInfo>> },
     Find { child: ChildId, reply: Reply<Option<ChildRef>> },
 }

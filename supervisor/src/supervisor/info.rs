@@ -1,9 +1,12 @@
 //! What a supervisor tells about its children.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
-use crate::child::{ChildId, ChildKind, ChildRef};
-use crate::rules::{Restart, Standing};
+use crate::child::{ChildId, ChildKind, ChildRef, Spec};
+use crate::rules::{Backoff, Restart, Shutdown, Standing};
+use crate::tree::RegisteredName;
 
 /// What a child is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +58,50 @@ pub struct ChildInfo {
     pub waits_for: Vec<ChildId>,
     /// A reference to it.
     pub child: ChildRef,
+}
+
+/// What a supervisor was told of a child, as [`child_spec`](crate::SupervisorRef::child_spec) gives it: OTP's
+/// `get_childspec`. Without what it runs.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ChildSpecInfo {
+    /// Its id.
+    pub id: ChildId,
+    /// What kind of child it is.
+    pub kind: ChildKind,
+    /// Whether it is restarted when it ends.
+    pub restart: Restart,
+    /// How it is stopped.
+    pub shutdown: Shutdown,
+    /// The delays of its restarts.
+    pub backoff: Option<Backoff>,
+    /// How long its init may take, and its readiness with it.
+    pub start_timeout: Option<Duration>,
+    /// It is up only when a check says so, or it does.
+    pub awaits_readiness: bool,
+    /// The siblings that it is started behind.
+    pub depends_on: Vec<ChildId>,
+    /// Whether its end may be that of its supervisor.
+    pub significant: bool,
+    /// The name that it is published under.
+    pub name: Option<RegisteredName>,
+}
+
+impl ChildSpecInfo {
+    pub(crate) fn of(spec: &Spec) -> Self {
+        Self {
+            id: spec.id().clone(),
+            kind: spec.starter.kind(),
+            restart: spec.restart,
+            shutdown: spec.shutdown,
+            backoff: spec.backoff.as_deref().copied(),
+            start_timeout: spec.start_timeout,
+            awaits_readiness: spec.readiness.is_some(),
+            depends_on: spec.depends_on.to_vec(),
+            significant: spec.significant,
+            name: spec.starter.core().registered_name(),
+        }
+    }
 }
 
 /// How many children there are, as [`count_children`](crate::SupervisorRef::count_children) counts them.

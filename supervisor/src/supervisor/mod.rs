@@ -13,7 +13,7 @@ mod roster;
 mod starter;
 mod subtree;
 
-pub use info::{ChildCount, ChildInfo, ChildState};
+pub use info::{ChildCount, ChildInfo, ChildSpecInfo, ChildState};
 pub use plan::Supervisor;
 pub use reference::SupervisorRef;
 pub use root::Tree;

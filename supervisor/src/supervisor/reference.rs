@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::command::Command;
-use super::info::{ChildCount, ChildInfo};
+use super::info::{ChildCount, ChildInfo, ChildSpecInfo};
 use crate::child::{ChildId, ChildRef, ChildSpec, Core, Limit, Meltdown, Phase, Seat, Settings, Spec};
 use crate::error::{DeleteChildError, NotRunning, RestartChildError, StartChildError, TerminateChildError};
 use crate::server::{Reply, ServerRef, Slot};
@@ -223,6 +223,28 @@ impl SupervisorRef {
     /// The supervisor is not running.
     pub async fn count_children(&self) -> Result<ChildCount, NotRunning> {
         self.ask(|reply| Command::Count { reply }).await.ok_or(NotRunning)
+    }
+
+    /// What it was told of the child of this id, up or down, with the defaults filled in.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use supervisor::{ChildSpec, Restart, Shutdown, Strategy, Supervisor};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let poller = ChildSpec::task("poller", |cx| async move { cx.stopped().await }).restart(Restart::Transient);
+    /// let tree = Supervisor::new(Strategy::OneForOne).child(poller).start().await?;
+    /// let spec = tree.child_spec("poller").await?.ok_or("no poller")?;
+    /// assert_eq!((spec.restart, spec.shutdown), (Restart::Transient, Shutdown::Timeout(Duration::from_secs(5))));
+    /// # tree.stop().await; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The supervisor is not running.
+    pub async fn child_spec(&self, child: impl Into<ChildId>) -> Result<Option<ChildSpecInfo>, NotRunning> {
+        let child = child.into();
+        self.ask(|reply| Command::Spec { child, reply }).await.ok_or(NotRunning)
     }
 
     /// The child of this id.
