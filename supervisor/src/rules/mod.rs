@@ -5,6 +5,7 @@ mod auto_shutdown;
 mod backoff;
 mod budget;
 mod dependencies;
+mod ending;
 mod gate;
 mod limit;
 mod machine;
