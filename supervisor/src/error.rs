@@ -188,6 +188,9 @@ pub enum StartChildError {
     /// The name cannot be looked up: it belongs to a service of another type, or its namespace is closed.
     #[error("the name cannot be looked up")]
     Lookup(#[source] registry::LookupError),
+    /// The caller is a child whose init has to be over first, and would wait for this. Nothing was started.
+    #[error("the start would wait for the init that asks for it: ask when that is done, or from a task of its own")]
+    WouldDeadlock,
     /// The supervisor is stopping.
     #[error("the supervisor is shutting down")]
     ShuttingDown,
@@ -203,6 +206,9 @@ pub enum TerminateChildError {
     /// There is no such child.
     #[error("no such child")]
     NotFound,
+    /// The caller is the child itself, and would wait for its own end. It goes on.
+    #[error("a child cannot wait for its own end: let it return, or ask from a task of its own")]
+    WouldDeadlock,
     /// The supervisor is stopping, and the child with it.
     #[error("the supervisor is shutting down")]
     ShuttingDown,
@@ -227,6 +233,9 @@ pub enum RestartChildError {
     /// Its last incarnation could not be killed, and is still there.
     #[error("the last incarnation of the child is still there")]
     Abandoned,
+    /// The caller is a sibling that the child depends on, and its init would wait for this. The child stays down.
+    #[error("the start would wait for the init that asks for it: ask when that is done, or from a task of its own")]
+    WouldDeadlock,
     /// It did not come up. Its spec is kept.
     #[error("the child did not start")]
     Failed(#[source] StartFailure),

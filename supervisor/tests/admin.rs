@@ -12,9 +12,9 @@ use tokio::time::Instant;
 
 use supervisor::testing::settle;
 use supervisor::{
-    Backoff, ChildKind, ChildRef, ChildSpec, ChildState, Context, DeleteChildError, DynamicSupervisor, DynamicSupervisorRef, Failure,
-    Flow, Init, Reply, Restart, RestartChildError, Server, ServerRef, Shutdown, StartChildError, StartFailure, Strategy, Supervisor,
-    SupervisorRef, TerminateChildError, Tree,
+    Backoff, ChildKind, ChildRef, ChildSpec, ChildState, Context, DeleteChildError, DynamicSupervisor,
+    DynamicSupervisorRef, Failure, Flow, Init, Reply, Restart, RestartChildError, Server, ServerRef, Shutdown,
+    StartChildError, StartFailure, Strategy, Supervisor, SupervisorRef, TerminateChildError, Tree,
 };
 
 use support::{Ask, Journal, SECOND, Script, probe, scripted, tell};
@@ -260,4 +260,105 @@ async fn s6_child_spec_gives_what_the_supervisor_was_told_with_the_defaults() {
     rooms.stop().await;
     tree.stop().await;
     assert!(tree.child_spec("a").await.is_err(), "not running");
+}
+
+/// Asks its own supervisor for what has to wait for itself, in its init or in a handler, and notes the answers.
+struct Asker {
+    supervisor: watch::Receiver<Option<SupervisorRef>>,
+    dynamic: watch::Receiver<Option<DynamicSupervisorRef>>,
+    journal: Journal,
+}
+
+impl Asker {
+    async fn ask(&self, this: &ServerRef<Self>) {
+        let (tree, rooms) = (self.supervisor.borrow().clone(), self.dynamic.borrow().clone());
+        if let Some(tree) = tree {
+            let start = |spec: ChildSpec<ChildRef>| tree.start_child(spec);
+            let idle = |id: &'static str| ChildSpec::task(id, |cx| async move { cx.stopped().await });
+            match start(idle("behind")).await {
+                Err(StartChildError::WouldDeadlock) => self.journal.note("start"),
+                other => self.journal.note(format!("start:{}", other.is_ok())),
+            }
+            match start(idle("dependent").depends_on("asker")).await {
+                Err(StartChildError::WouldDeadlock) => self.journal.note("depend"),
+                other => self.journal.note(format!("depend:{}", other.is_ok())),
+            }
+            if let Err(TerminateChildError::WouldDeadlock) = tree.terminate_child("asker").await {
+                self.journal.note("terminate");
+            }
+            if let Err(RestartChildError::WouldDeadlock) = tree.restart_child("leaning").await {
+                self.journal.note("restart");
+            }
+        }
+        if let Some(rooms) = rooms {
+            if let Err(TerminateChildError::WouldDeadlock) = rooms.terminate_child(this).await {
+                self.journal.note("terminate");
+            }
+            let idle = ChildSpec::task("other", |cx| async move { cx.stopped().await });
+            let other = rooms.start_child(idle).await.unwrap();
+            rooms.terminate_child(&other).await.unwrap();
+            self.journal.note("other");
+        }
+    }
+}
+
+impl Server for Asker {
+    type Message = Reply<()>;
+
+    async fn init(&mut self, cx: &mut Context<Self>) -> Result<Init, Failure> {
+        self.ask(&cx.this()).await;
+        Ok(Init::Ready)
+    }
+
+    async fn handle(&mut self, reply: Reply<()>, cx: &mut Context<Self>) -> Result<Flow, Failure> {
+        self.ask(&cx.this()).await;
+        reply.send(());
+        Ok(Flow::Continue)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s6_what_would_wait_for_its_own_caller_is_refused_at_once() {
+    let journal = Journal::default();
+    let (tell_tree, tree) = watch::channel(None);
+    let (tell_rooms, rooms) = watch::channel(None);
+    let here = journal.clone();
+    let asker = || {
+        let (journal, supervisor, dynamic) = (here.clone(), tree.clone(), rooms.clone());
+        let asker =
+            move || Asker { supervisor: supervisor.clone(), dynamic: dynamic.clone(), journal: journal.clone() };
+        ChildSpec::server(asker).id("asker").shutdown(Shutdown::Infinity)
+    };
+    let mut spec = asker();
+    let handle = spec.reference();
+    let root = Supervisor::new(Strategy::OneForAll)
+        .child(spec)
+        .child(ChildSpec::task("leaning", |cx| async move { cx.stopped().await }).depends_on("asker"))
+        .start()
+        .await
+        .unwrap();
+    tell_tree.send(Some(root.reference())).unwrap();
+    root.terminate_child("leaning").await.unwrap();
+
+    let begun = Instant::now();
+    root.kill_child("asker").await.unwrap();
+    settle().await;
+    assert_eq!(journal.take(), "start depend terminate", "in an init that the group waits for; leaning is on its way");
+    root.terminate_child("leaning").await.unwrap();
+    root.terminate_child("asker").await.unwrap();
+    root.restart_child("asker").await.unwrap();
+    assert_eq!(journal.take(), "start:true depend terminate restart", "in an init that only its dependents wait for");
+    handle.call(|reply| reply).await.unwrap();
+    assert_eq!(journal.take(), "start:false depend:true terminate", "in a handler: nobody waits for that");
+
+    tell_tree.send(None).unwrap();
+    let dynamic = DynamicSupervisor::new().start().await.unwrap();
+    tell_rooms.send(Some(dynamic.reference())).unwrap();
+    let a = dynamic.start_child(asker()).await;
+    assert!(a.is_ok());
+    a.unwrap().call(|reply| reply).await.unwrap();
+    assert_eq!(journal.take(), "terminate other terminate other");
+    assert!(begun.elapsed() < Duration::from_millis(10), "nobody waited for anything");
+    dynamic.stop().await;
+    root.stop().await;
 }

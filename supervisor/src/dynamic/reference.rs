@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Acquire;
 use std::time::Duration;
 
 use registry::{ExitReason, Namespace, ServiceKey};
@@ -12,6 +13,7 @@ use super::state::{Door, Entry, Shared};
 use crate::child::{ChildId, ChildRef, ChildSpec, Happening, Intent, Meltdown, Phase, Spec};
 use crate::error::{StartChildError, TerminateChildError};
 use crate::rules::Restart;
+use crate::server::is_current;
 use crate::supervisor::{ChildCount, ChildInfo, ChildSpecInfo, ChildState};
 use crate::tree::{Events, Snapshot};
 
@@ -84,6 +86,7 @@ impl DynamicSupervisorRef {
     /// # Errors
     ///
     /// It is no child of this supervisor (any more), or the supervisor is not running.
+    /// [`WouldDeadlock`](TerminateChildError::WouldDeadlock) from the task of the server itself.
     ///
     /// # Cancel safety
     ///
@@ -98,6 +101,9 @@ impl DynamicSupervisorRef {
                 Door::Open => {}
             }
             let at = state.find(&child).ok_or(TerminateChildError::NotFound)?;
+            if is_current(child.core().task.load(Acquire)) {
+                return Err(TerminateChildError::WouldDeadlock);
+            }
             tell(state.notes.as_ref(), at, Happening::Unwanted);
         }
         child.gone().await;

@@ -61,6 +61,11 @@ impl Machine {
         }
     }
 
+    /// What a child depends on.
+    pub(crate) fn needs(&self, key: Key) -> Vec<Key> {
+        self.dependencies.needs.get(&key).cloned().unwrap_or_default()
+    }
+
     /// What a child that is to be started waits for.
     pub(crate) fn waits_for(&self, key: Key) -> impl Iterator<Item = Key> + '_ {
         let state = self.children.get(&key).map(|entry| entry.state);

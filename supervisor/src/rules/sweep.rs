@@ -3,7 +3,7 @@
 use registry::ExitReason;
 use tokio::time::Instant;
 
-use super::machine::{Action, Key, Machine, Phase, State};
+use super::machine::{Action, Ending, Key, Machine, Phase, State};
 use super::strategy::Strategy;
 
 /// A pass over all children from a key on.
@@ -51,6 +51,11 @@ impl Machine {
             }
         }
         self.release(now);
+    }
+
+    /// The child whose init keeps all others from theirs.
+    pub(crate) fn awaited(&self) -> Option<Key> {
+        self.sweep.and_then(|sweep| sweep.current)
     }
 
     fn sweep_down(&mut self, sweep: Sweep, now: Instant) -> bool {
@@ -120,12 +125,47 @@ impl Machine {
                 self.start(key, now);
                 false
             }
-            // What cannot be killed cannot be replaced: the budget runs out, and the parent has to deal with it.
+            // What cannot be killed cannot be replaced: the parent has to deal with it.
             State::Abandoned => {
-                self.trouble(key, ExitReason::Abandoned, now);
+                self.finish(Ending::Meltdown { key, cause: ExitReason::Abandoned });
                 true
             }
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use registry::ExitReason;
+    use tokio::time::Instant;
+
+    use crate::rules::{Action, Budget, Down, Ending, Machine, Policy, Restart, Shutdown, Strategy};
+
+    #[test]
+    fn s5_3_a_group_with_a_child_that_cannot_be_killed_gives_up_at_once_whatever_is_left_of_the_budget() {
+        let (now, grace) = (Instant::now(), Duration::from_secs(1));
+        let budget = Budget { max: 100, within: Duration::from_secs(60) };
+        let mut machine = Machine::new(Strategy::OneForAll, budget, grace, 1);
+        let (restart, shutdown) = (Restart::Permanent, Shutdown::BrutalKill);
+        let policy =
+            Policy { restart, shutdown, backoff: None, start_timeout: None, is_supervisor: false, significant: false };
+        let (a, b) = (machine.add(policy), machine.add(policy));
+        machine.boot(now);
+        machine.up(a, 1, now);
+        machine.up(b, 1, now);
+        machine.down(a, 1, Down::Exited(ExitReason::Killed), now);
+        assert!(machine.take_actions().contains(&Action::Restarting { key: a, cause: ExitReason::Killed }));
+
+        machine.tick(now + grace);
+        machine.up(a, 2, now + grace);
+        machine.down(a, 2, Down::Exited(ExitReason::Killed), now + grace);
+        let actions = machine.take_actions();
+        let ending = Ending::Meltdown { key: b, cause: ExitReason::Abandoned };
+        assert!(actions.contains(&Action::Abandon { key: b }), "{actions:?}");
+        assert_eq!(actions.last(), Some(&Action::Finished(ending)), "{actions:?}");
+        assert!(!actions.iter().any(|action| matches!(action, Action::Restarting { .. })), "{actions:?}");
     }
 }

@@ -223,6 +223,6 @@ pub(crate) fn current_task() -> u64 {
     })
 }
 
-fn is_current(task: u64) -> bool {
+pub(crate) fn is_current(task: u64) -> bool {
     task != 0 && task == current_task()
 }

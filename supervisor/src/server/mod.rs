@@ -17,6 +17,7 @@ mod watchdog;
 
 pub(crate) use body::ServerBody;
 pub use bonds::{Down, Exited, MonitorId};
+pub(crate) use call::{current_task, is_current};
 pub use context::Context;
 pub use contract::{Failure, Flow, Init, Server};
 pub(crate) use mailbox::Slot;

@@ -1,14 +1,16 @@
 //! Administration: commands, and answers once they are true.
 
+use std::sync::atomic::Ordering::Acquire;
+
+use tokio::time::Instant;
+
 use super::command::Command;
 use super::engine::Engine;
 use super::info::{ChildCount, ChildInfo, ChildSpecInfo};
-use crate::child::{ChildId, ChildRef, Intent, Spec};
+use crate::child::{ChildId, ChildRef, Intent, Phase, Spec};
 use crate::error::{DeleteChildError, RestartChildError, StartChildError, TerminateChildError};
 use crate::rules::{Key, Restart, Standing};
 use crate::server::Reply;
-
-use tokio::time::Instant;
 
 /// A caller whose answer is not known yet.
 pub(super) enum Waiting {
@@ -28,10 +30,10 @@ impl Waiting {
 impl Engine<'_> {
     pub(super) fn obey(&mut self, command: Command) {
         match command {
-            Command::Start { spec, reply } => self.start_child(spec, reply),
-            Command::Terminate { child, reply } => self.terminate_child(&child, reply),
+            Command::Start { spec, caller, reply } => self.start_child(spec, caller, reply),
+            Command::Terminate { child, caller, reply } => self.terminate_child(&child, caller, reply),
             Command::Kill { child, reply } => reply.send(self.kill_child(&child)),
-            Command::Restart { child, reply } => self.restart_child(&child, reply),
+            Command::Restart { child, caller, reply } => self.restart_child(&child, caller, reply),
             Command::Delete { child, reply } => reply.send(self.delete_child(&child)),
             Command::Which { reply } => reply.send(self.which_children()),
             Command::Count { reply } => reply.send(self.count_children()),
@@ -46,7 +48,7 @@ impl Engine<'_> {
         }
     }
 
-    fn start_child(&mut self, spec: Spec, reply: Reply<Result<(), StartChildError>>) {
+    fn start_child(&mut self, spec: Spec, caller: u64, reply: Reply<Result<(), StartChildError>>) {
         if reply.is_closed() {
             return;
         }
@@ -69,17 +71,24 @@ impl Engine<'_> {
             Ok(needs) => needs,
             Err(error) => return reply.send(Err(StartChildError::Invalid(error))),
         };
+        if self.machine.awaited().is_some_and(|key| self.is_init_of(key, caller)) || self.is_init_of_any(&needs, caller)
+        {
+            return reply.send(Err(StartChildError::WouldDeadlock));
+        }
         let id = spec.id().clone();
         let key = self.machine.add_by_hand(spec.policy(), needs, Instant::now());
         self.admit(key, spec);
         self.waiting.push(Waiting::Start { key, id, reply });
     }
 
-    fn terminate_child(&mut self, child: &ChildId, reply: Reply<Result<(), TerminateChildError>>) {
+    fn terminate_child(&mut self, child: &ChildId, caller: u64, reply: Reply<Result<(), TerminateChildError>>) {
         if self.machine.is_stopping() {
             return reply.send(Err(TerminateChildError::ShuttingDown));
         }
         let Some(&key) = self.ids.get(child) else { return reply.send(Err(TerminateChildError::NotFound)) };
+        if self.is_task_of(key, caller) {
+            return reply.send(Err(TerminateChildError::WouldDeadlock));
+        }
         match self.machine.terminate(key, Instant::now()) {
             None => reply.send(Err(TerminateChildError::NotFound)),
             Some(true) => reply.send(Ok(())),
@@ -100,7 +109,7 @@ impl Engine<'_> {
         Ok(())
     }
 
-    fn restart_child(&mut self, child: &ChildId, reply: Reply<Result<(), RestartChildError>>) {
+    fn restart_child(&mut self, child: &ChildId, caller: u64, reply: Reply<Result<(), RestartChildError>>) {
         if self.machine.is_stopping() {
             return reply.send(Err(RestartChildError::ShuttingDown));
         }
@@ -110,6 +119,9 @@ impl Engine<'_> {
             Some(Standing::Running | Standing::Stopping) => reply.send(Err(RestartChildError::Running)),
             Some(Standing::Starting | Standing::Restarting) => reply.send(Err(RestartChildError::Restarting)),
             Some(Standing::Abandoned) => reply.send(Err(RestartChildError::Abandoned)),
+            Some(Standing::Down) if self.is_init_of_any(&self.machine.needs(key), caller) => {
+                reply.send(Err(RestartChildError::WouldDeadlock));
+            }
             Some(Standing::Down) => {
                 self.machine.restart(key, Instant::now());
                 self.waiting.push(Waiting::Restart { key, reply });
@@ -132,6 +144,22 @@ impl Engine<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Whether this is the task of a child that is a server.
+    fn is_task_of(&self, key: Key, task: u64) -> bool {
+        let core = self.children.get(&key).map(|child| child.spec.starter.core());
+        task != 0 && core.is_some_and(|core| core.task.load(Acquire) == task)
+    }
+
+    /// Whether it is, and at its init.
+    fn is_init_of(&self, key: Key, task: u64) -> bool {
+        let core = self.children.get(&key).map(|child| child.spec.starter.core());
+        core.is_some_and(|core| core.phase() == Phase::Starting) && self.is_task_of(key, task)
+    }
+
+    fn is_init_of_any(&self, keys: &[Key], task: u64) -> bool {
+        keys.iter().any(|&key| self.is_init_of(key, task))
     }
 
     fn which_children(&self) -> Vec<ChildInfo> {

@@ -5,11 +5,12 @@ use crate::child::{ChildId, ChildRef, Spec};
 use crate::error::{DeleteChildError, RestartChildError, StartChildError, TerminateChildError};
 use crate::server::Reply;
 
+/// Whoever waits says which task it is, so that none waits for itself.
 pub(super) enum Command {
-    Start { spec: Spec, reply: Reply<Result<(), StartChildError>> },
-    Terminate { child: ChildId, reply: Reply<Result<(), TerminateChildError>> },
+    Start { spec: Spec, caller: u64, reply: Reply<Result<(), StartChildError>> },
+    Terminate { child: ChildId, caller: u64, reply: Reply<Result<(), TerminateChildError>> },
     Kill { child: ChildId, reply: Reply<Result<(), TerminateChildError>> },
-    Restart { child: ChildId, reply: Reply<Result<(), RestartChildError>> },
+    Restart { child: ChildId, caller: u64, reply: Reply<Result<(), RestartChildError>> },
     Delete { child: ChildId, reply: Reply<Result<(), DeleteChildError>> },
     Which { reply: Reply<Vec<ChildInfo>> },
     Count { reply: Reply<ChildCount> },

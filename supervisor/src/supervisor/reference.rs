@@ -15,7 +15,7 @@ use super::command::Command;
 use super::info::{ChildCount, ChildInfo, ChildSpecInfo};
 use crate::child::{ChildId, ChildRef, ChildSpec, Core, Limit, Meltdown, Phase, Seat, Settings, Spec};
 use crate::error::{DeleteChildError, NotRunning, RestartChildError, StartChildError, TerminateChildError};
-use crate::server::{Reply, ServerRef, Slot};
+use crate::server::{Reply, ServerRef, Slot, current_task};
 use crate::tree::{Branch, Events, Family, Feed, Snapshot};
 
 /// How many questions wait for a supervisor before those who ask do.
@@ -137,7 +137,10 @@ impl SupervisorRef {
     /// # Errors
     ///
     /// The id is there already (up or down), the child does not come up (it leaves no spec, except a child that asked to be
-    /// ignored), or the supervisor is stopping or not running.
+    /// ignored), or the supervisor is stopping or not running. [`WouldDeadlock`](StartChildError::WouldDeadlock) from the init of a
+    /// child of this supervisor that has to be over before the new child's can begin: during the first start, a group
+    /// restart, or when the new child depends on the caller. In a nested supervisor's child that is not found out, and ends with
+    /// its start timeout.
     ///
     /// # Cancel safety
     ///
@@ -153,7 +156,8 @@ impl SupervisorRef {
     }
 
     pub(crate) async fn start_spec(&self, spec: Spec) -> Result<(), StartChildError> {
-        self.ask(|reply| Command::Start { spec, reply }).await.ok_or(StartChildError::NotRunning)?
+        let caller = current_task();
+        self.ask(|reply| Command::Start { spec, caller, reply }).await.ok_or(StartChildError::NotRunning)?
     }
 
     /// Stops a child, and returns when it has ended. Its spec is kept, unless it is temporary. A child that is down is
@@ -161,14 +165,16 @@ impl SupervisorRef {
     ///
     /// # Errors
     ///
-    /// There is no such child, or the supervisor is stopping or not running.
+    /// There is no such child, or the supervisor is stopping or not running. [`WouldDeadlock`](TerminateChildError::WouldDeadlock) from
+    /// the task of the server itself.
     ///
     /// # Cancel safety
     ///
     /// Dropped while it waits, the stop goes on.
     pub async fn terminate_child(&self, child: impl Into<ChildId>) -> Result<(), TerminateChildError> {
         let child = child.into();
-        self.ask(|reply| Command::Terminate { child, reply }).await.ok_or(TerminateChildError::NotRunning)?
+        let caller = current_task();
+        self.ask(|reply| Command::Terminate { child, caller, reply }).await.ok_or(TerminateChildError::NotRunning)?
     }
 
     /// Aborts a child as if it had crashed: it ends as [`Killed`](ExitReason::Killed), and is restarted if its restart type
@@ -194,7 +200,8 @@ impl SupervisorRef {
     /// Dropped while it waits, the start goes on.
     pub async fn restart_child(&self, child: impl Into<ChildId>) -> Result<(), RestartChildError> {
         let child = child.into();
-        self.ask(|reply| Command::Restart { child, reply }).await.ok_or(RestartChildError::NotRunning)?
+        let caller = current_task();
+        self.ask(|reply| Command::Restart { child, caller, reply }).await.ok_or(RestartChildError::NotRunning)?
     }
 
     /// Deletes the spec of a child that is down.
