@@ -306,8 +306,10 @@ export function start(page) {
     if (wanted.problem) return say(wanted.problem);
     field.value = "";
     measure();
-    client.stopTyping();
-    if (wanted.command) return obey[wanted.command](wanted.argument);
+    if (wanted.command) {
+      client.stopTyping();
+      return obey[wanted.command](wanted.argument);
+    }
     enqueue({ id: newId(), kind: wanted.kind, body: wanted.body, at: Date.now() });
     field.focus();
   }
