@@ -239,6 +239,9 @@ impl Namespace {
 
     /// Closes it: its names and memberships are freed, its waiters told, later registrations refused. When this returns it is empty.
     /// Closing it again does nothing.
+    ///
+    /// It takes the time of its own names, waiters and references, whatever else the registry holds. A named namespace that
+    /// held more than 32 names at once in one of the write partitions looks at every name of the registry instead.
     pub fn close(&self) {
         self.processes.close(&self.scope);
     }

@@ -197,12 +197,22 @@ impl Table {
         }
         // Whoever saw the scope open holds its partition's lock until its entry is in the index.
         let mut woken: Vec<Arc<Slot>> = Vec::new();
+        let mut hashes = Some(Vec::new());
         for index in 0..self.partitions().len() {
             let partition = self.partitions().lock(index);
-            woken.extend(partition.slots.iter().filter(|slot| slot.key().scope.is(scope)).cloned());
+            woken.extend(partition.slots.of(scope.id()).cloned());
+            hashes = hashes.zip(scope.tally(index).hashes()).map(|(mut all, these)| {
+                all.extend(these);
+                all
+            });
         }
-        for entry in self.entries_of(scope) {
-            self.remove(Pinned::new(), &entry, UnregisterReason::NamespaceClosed);
+        let remove = |entry| self.remove(Pinned::new(), &entry, UnregisterReason::NamespaceClosed);
+        match hashes {
+            // Each is out before the next one is looked for: two with one hash are found one after the other.
+            Some(hashes) => {
+                hashes.into_iter().filter_map(|hash| self.index().find_in(scope, hash)).map(remove).for_each(drop)
+            }
+            None => self.entries_of(scope).into_iter().map(remove).for_each(drop),
         }
         for slot in woken {
             slot.advance();

@@ -61,12 +61,20 @@ const INITIAL_CAPACITY: usize = 256;
 pub(crate) struct Index {
     map: scc::HashIndex<Indexed, (), KeyHashing>,
     hashing: KeyHashing,
+    /// How many entries walks have come by.
+    #[cfg(test)]
+    pub(super) walked: std::sync::atomic::AtomicUsize,
 }
 
 impl Index {
     pub(crate) fn new() -> Self {
         let hashing = KeyHashing::default();
-        Self { map: scc::HashIndex::with_capacity_and_hasher(INITIAL_CAPACITY, hashing.clone()), hashing }
+        Self {
+            map: scc::HashIndex::with_capacity_and_hasher(INITIAL_CAPACITY, hashing.clone()),
+            hashing,
+            #[cfg(test)]
+            walked: std::sync::atomic::AtomicUsize::new(0),
+        }
     }
 
     pub(super) fn hash(&self, key: Key<'_>) -> u64 {
@@ -82,6 +90,11 @@ impl Index {
     /// [`peek`](Self::peek) with the key's [`hash`](Self::hash).
     pub(super) fn peek_placed<R>(&self, key: Key<'_>, hash: u64, f: impl FnOnce(&EntryRef) -> R) -> Option<R> {
         self.map.peek_with(&Placed { key, hash }, |entry, ()| f(&entry.0))
+    }
+
+    /// The entry of a scope whose key has this hash.
+    pub(super) fn find_in(&self, scope: &Scope, hash: u64) -> Option<EntryRef> {
+        self.map.peek_with(&ByHash { scope, hash, index: self }, |entry, ()| Arc::clone(&entry.0))
     }
 
     /// Under the key's partition lock, and with no entry of this name in the index.
@@ -109,6 +122,8 @@ impl Index {
     pub(crate) fn for_each(&self, mut f: impl FnMut(&EntryRef)) {
         let guard = Guard::new();
         for (entry, ()) in self.map.iter(&guard) {
+            #[cfg(test)]
+            self.walked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             if entry.0.status().state != State::Gone {
                 f(&entry.0);
             }
@@ -145,6 +160,25 @@ impl Hash for Placed<'_> {
 impl scc::Equivalent<Indexed> for Placed<'_> {
     fn equivalent(&self, entry: &Indexed) -> bool {
         self.key == entry.0.key()
+    }
+}
+
+/// A key of which no more is known.
+struct ByHash<'a> {
+    scope: &'a Scope,
+    hash: u64,
+    index: &'a Index,
+}
+
+impl Hash for ByHash<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl scc::Equivalent<Indexed> for ByHash<'_> {
+    fn equivalent(&self, entry: &Indexed) -> bool {
+        entry.0.scope().is(self.scope) && self.index.hash(entry.0.key()) == self.hash
     }
 }
 

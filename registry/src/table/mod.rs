@@ -23,9 +23,13 @@ mod partition;
 mod scope;
 mod section;
 mod slot;
+mod slots;
+mod tally;
 mod watcher;
 mod write;
 
+#[cfg(all(test, not(feature = "shuttle")))]
+mod closing;
 #[cfg(all(test, feature = "shuttle"))]
 mod model;
 #[cfg(all(test, feature = "shuttle"))]

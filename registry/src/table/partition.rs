@@ -1,12 +1,9 @@
 //! The write side, divided by the hash of the key.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-
-use hashbrown::HashTable;
 
 use super::scope::NamespaceClass;
-use super::slot::Slot;
+use super::slots::Slots;
 use crate::process::{RegistrationId, Sequence};
 use crate::sync::{Mutex, MutexGuard};
 
@@ -18,7 +15,7 @@ pub(crate) struct Partition {
     pub(super) entries: [usize; NamespaceClass::ALL.len()],
     /// What the entries take on the heap, without what their values own themselves.
     pub(super) bytes: usize,
-    pub(super) slots: HashTable<Arc<Slot>>,
+    pub(super) slots: Slots,
 }
 
 impl Partition {
@@ -57,7 +54,7 @@ impl Partitions {
     pub(super) fn bytes(&self) -> usize {
         let each = |index| {
             let partition = self.lock(index);
-            partition.bytes + partition.slots.allocation_size() + partition.slots.len() * size_of::<Slot>()
+            partition.bytes + partition.slots.bytes()
         };
         size_of_val(&*self.0) + (0..self.len()).map(each).sum::<usize>()
     }

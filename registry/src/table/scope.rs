@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+#[cfg(feature = "metrics")]
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::sync::{Arc, Weak};
 
 use super::entry::{Entry, EntryRef, ErasedCell, State};
 use super::log::Log;
+use super::tally::Tally;
 use super::write::Table;
 use crate::error::{Directory, Subject};
 use crate::sync::{AtomicBool, Mutex};
@@ -45,7 +48,7 @@ type Members = HashMap<usize, Weak<Entry<dyn ErasedCell>>, foldhash::fast::Rando
 #[derive(Clone)]
 pub struct Scope(Arc<Inner>);
 
-/// On a cache line of its own: those who write it do so in different partitions.
+/// On a cache line of its own.
 #[derive(Default)]
 #[repr(align(64))]
 struct Count(AtomicUsize);
@@ -59,7 +62,7 @@ struct Inner {
     class: NamespaceClass,
     closed: AtomicBool,
     /// By partition, written under its lock.
-    counts: Box<[Count]>,
+    tallies: Box<[Tally]>,
     waiting: Count,
     log: Log,
     /// Only test namespaces: they come and go by the thousand and must not pay for the whole registry when they close.
@@ -74,7 +77,7 @@ impl Scope {
             name: name.into(),
             class,
             closed: AtomicBool::new(false),
-            counts: (0..table.partitions().len()).map(|_| Count::default()).collect(),
+            tallies: (0..table.partitions().len()).map(|_| Tally::default()).collect(),
             waiting: Count::default(),
             log: Log::default(),
             members: (class == NamespaceClass::Test).then(|| Mutex::new(HashMap::default())),
@@ -116,7 +119,7 @@ impl Scope {
 
     /// The number of names in it, reserved ones included.
     pub fn count(&self) -> usize {
-        self.0.counts.iter().map(|count| count.0.load(Relaxed)).sum()
+        self.0.tallies.iter().map(Tally::count).sum()
     }
 
     /// The number of waits for a name in it.
@@ -154,18 +157,16 @@ impl Scope {
     }
 
     /// Under the lock of the entry's partition.
-    pub(super) fn entered(&self, entry: &EntryRef, partition: usize) {
-        let count = &self.0.counts[partition].0;
-        count.store(count.load(Relaxed) + 1, Relaxed);
+    pub(super) fn entered(&self, entry: &EntryRef, partition: usize, hash: u64) {
+        self.0.tallies[partition].enter(hash);
         if let Some(members) = &self.0.members {
             members.lock().insert(address(entry), Arc::downgrade(entry));
         }
     }
 
     /// Under the lock of the entry's partition.
-    pub(super) fn left(&self, entry: &EntryRef, partition: usize) {
-        let count = &self.0.counts[partition].0;
-        count.store(count.load(Relaxed) - 1, Relaxed);
+    pub(super) fn left(&self, entry: &EntryRef, partition: usize, hash: u64) {
+        self.0.tallies[partition].leave(hash);
         if let Some(members) = &self.0.members {
             members.lock().remove(&address(entry));
         }
@@ -175,6 +176,11 @@ impl Scope {
     #[cfg(all(test, feature = "shuttle"))]
     pub(super) fn tracked(&self) -> usize {
         self.0.members.as_ref().map_or(0, |members| members.lock().len())
+    }
+
+    /// Its names in one partition, under that partition's lock.
+    pub(super) fn tally(&self, partition: usize) -> &Tally {
+        &self.0.tallies[partition]
     }
 
     /// See [`Inner::members`].

@@ -123,7 +123,7 @@ impl<'a> Section<'a> {
         self.release(entry.set_owner(claim.owner.id(), process));
         entry.set_status(status);
         self.table.index().insert(Arc::clone(entry));
-        claim.scope.entered(entry, self.index());
+        claim.scope.entered(entry, self.index(), self.hash);
         self.partition.entries[claim.scope.class() as usize] += 1;
         self.partition.bytes += entry.bytes();
         if status.state == State::Ready {
@@ -137,7 +137,7 @@ impl<'a> Section<'a> {
         self.tell_end(entry, reason);
         entry.set_status(Status { state: State::Gone, ..entry.status() });
         self.table.index().remove(entry, self.hash);
-        entry.scope().left(entry, self.index());
+        entry.scope().left(entry, self.index(), self.hash);
         self.partition.entries[entry.scope().class() as usize] -= 1;
         self.partition.bytes -= entry.bytes();
         self.disown(entry);
@@ -197,10 +197,7 @@ impl<'a> Section<'a> {
 
     /// Tells those who refer to the name or wait for it that something changed.
     pub(super) fn advance(&mut self) {
-        if self.partition.slots.is_empty() {
-            return;
-        }
-        if let Some(slot) = self.partition.slots.find(self.hash, |slot| slot.key() == self.key) {
+        if let Some(slot) = self.partition.slots.find(self.hash, self.key) {
             slot.advance();
             self.after.woken = Some(Arc::clone(slot));
         }

@@ -63,12 +63,12 @@ impl SlotRef {
     pub(crate) fn new(table: &Arc<Table>, key: Key<'_>) -> Self {
         let (hash, index) = table.place(key);
         let mut partition = table.partitions().lock(index);
-        let slot = match partition.slots.find(hash, |slot| slot.key() == key) {
+        let slot = match partition.slots.find(hash, key) {
             Some(slot) => Arc::clone(slot),
             None => {
                 let slot = Arc::new(Slot::new(key));
                 let copy = Arc::clone(&slot);
-                partition.slots.insert_unique(hash, copy, |slot| table.hash(slot.key()));
+                partition.slots.insert(hash, copy, |key| table.hash(key));
                 slot
             }
         };
@@ -120,8 +120,8 @@ impl Drop for SlotRef {
         let (hash, index) = table.place(self.slot.key());
         let mut partition = table.partitions().lock(index);
         let last = self.slot.references.fetch_sub(1, Relaxed) == 1;
-        if last && let Ok(found) = partition.slots.find_entry(hash, |slot| Arc::ptr_eq(slot, &self.slot)) {
-            found.remove();
+        if last {
+            partition.slots.remove(hash, &self.slot);
         }
     }
 }
