@@ -95,7 +95,7 @@ fn s9_2_handlers_are_told_of_groups_and_topics() {
     for registry in registries() {
         let production = registry.namespace("production").unwrap();
         let (notes, _handler) = noting(&registry);
-        let _member = production.join_guard("group", 1_u32).unwrap();
+        let member = production.join_guard("group", 1_u32).unwrap();
         assert!(production.join_guard("group", "text").is_err());
         let visit = |_: &registry::Member<u32>| {};
         production.dispatch("group", visit).unwrap();
@@ -103,9 +103,17 @@ fn s9_2_handlers_are_told_of_groups_and_topics() {
         production.dispatch("group", |_: &registry::Member<u32>| panic!("callback")).unwrap();
         assert!(production.dispatch("group", |_: &registry::Member<String>| {}).is_err());
         let topics = production.pubsub::<u32>();
-        let _subscription = topics.subscribe("room:*", 1, Overflow::DropOldest).unwrap();
+        let subscription = topics.subscribe("room:*", 1, Overflow::DropOldest).unwrap();
         topics.try_publish("room:7", 1).unwrap();
         assert!(topics.try_publish("room:*", 1).is_err());
+        drop((member, subscription));
+        let process = Process::new();
+        for n in 0..2 {
+            production.join(&process.reference(), "group", n).unwrap();
+        }
+        assert_eq!(production.leave(&process.reference(), "group"), 2);
+        production.join(&process.reference(), "group", 1_u32).unwrap();
+        drop(process);
         assert_eq!(
             *notes.lock().unwrap(),
             [
@@ -118,6 +126,14 @@ fn s9_2_handlers_are_told_of_groups_and_topics() {
                 "join production/room:* joined",
                 "publish production/room:7 published",
                 "publish production/room:* invalid_name",
+                "leave production/group left",
+                "leave production/room left",
+                "join production/group joined",
+                "join production/group joined",
+                "leave production/group left",
+                "leave production/group left",
+                "join production/group joined",
+                "leave production/group left",
             ]
         );
     }
@@ -301,6 +317,56 @@ mod published {
             let messages = ["delivered", "dropped", "disconnected", "timed_out"].map(|result| of("messages", result));
             assert_eq!(messages, [14.0, 6.0, 1.0, 3.0], "{text}");
             assert_eq!(series(&text, "registry_memberships{class=\"production\"}"), Some(4.0));
+        }
+    }
+
+    #[test]
+    fn s9_1_every_end_of_a_membership_is_counted_once() {
+        for registry in registries() {
+            let recorder = PrometheusBuilder::new().build_recorder();
+            let handle = recorder.handle();
+            let counts = |class: &str| {
+                metrics::with_local_recorder(&recorder, || registry.publish_metrics());
+                let text = handle.render();
+                let of = |metric: &str| series(&text, &format!("registry_{metric}{{class=\"{class}\"}}")).unwrap();
+                let joins = format!("registry_joins_total{{class=\"{class}\",result=\"joined\"}}");
+                (series(&text, &joins).unwrap(), of("leaves_total"), of("memberships"))
+            };
+            let production = registry.namespace("production").unwrap();
+            assert_eq!(counts("production"), (0.0, 0.0, 0.0));
+            // By the process that leaves, by value, by its end, by the end of a guard, of a subscription.
+            let (stays, ends) = (Process::new(), Process::new());
+            for n in 0..5 {
+                production.join(&stays.reference(), "group", n).unwrap();
+                production.join(&ends.reference(), "group", n).unwrap();
+                production.join(&ends.reference(), "another", n).unwrap();
+            }
+            assert_eq!(counts("production"), (15.0, 0.0, 15.0));
+            assert_eq!(production.leave_matching(&stays.reference(), "group", |n: &i32| *n < 2).unwrap(), 2);
+            assert_eq!(counts("production"), (15.0, 2.0, 13.0));
+            assert_eq!(production.leave(&stays.reference(), "group"), 3);
+            assert_eq!(production.leave(&stays.reference(), "group"), 0);
+            assert_eq!(counts("production"), (15.0, 5.0, 10.0));
+            drop(ends);
+            assert_eq!(counts("production"), (15.0, 15.0, 0.0));
+            drop(production.join_guard("group", 1).unwrap());
+            let topics = production.pubsub::<u32>();
+            drop(topics.subscribe("topic", 1, Overflow::DropOldest).unwrap());
+            drop(topics.subscribe("topic:*", 1, Overflow::DropOldest).unwrap());
+            assert_eq!(counts("production"), (18.0, 18.0, 0.0));
+            // By the closing of the namespace, and then not again.
+            let guard = production.join_guard("group", 1).unwrap();
+            production.join(&stays.reference(), "group", 2).unwrap();
+            production.close();
+            assert_eq!(counts("production"), (20.0, 20.0, 0.0));
+            drop((guard, stays));
+            assert_eq!(counts("production"), (20.0, 20.0, 0.0));
+            // Of a test namespace, each in its class.
+            let test = registry.test_namespace();
+            let _member = test.join_guard("group", 1).unwrap();
+            assert_eq!(counts("test"), (1.0, 0.0, 1.0));
+            drop(test);
+            assert_eq!((counts("test"), counts("production")), ((1.0, 1.0, 0.0), (20.0, 20.0, 0.0)));
         }
     }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::partitions::GroupKey;
-use crate::process::{ExitReason, Held, MembershipId, ProcessId, ProcessRef, RegistrationId};
+use crate::process::{ExitReason, Held, MembershipId, ProcessId, ProcessRef, RegistrationId, contain};
 use crate::sync::AtomicU64;
 use crate::table::Contained;
+use crate::telemetry::Event;
 
 /// A member of a group, as a dispatch shows it: a value, and who joined with it.
 pub struct Member<T> {
@@ -108,7 +109,7 @@ fn index(place: u64) -> Option<usize> {
 pub(super) trait AnyMember: Send + Sync {
     /// Takes it out of its group; `false` if it had left.
     fn leave(self: Arc<Self>) -> bool;
-    /// Behind the lock, once it is out of its group: the owner forgets it.
+    /// Behind the lock, once it is out of its group: the owner forgets it, and it is counted and told.
     fn left(&self);
 }
 
@@ -121,6 +122,10 @@ impl<T: Send + Sync + 'static> AnyMember for Member<T> {
         self.set_place(None);
         if let Some(process) = &self.process {
             process.forget(self.id.as_held());
+        }
+        let GroupKey { scope, name, .. } = &*self.group;
+        if let Some(table) = scope.table() {
+            contain("a subscriber", || table.telemetry().record(scope, name, Event::Leave, None));
         }
     }
 }

@@ -46,7 +46,7 @@ use crate::telemetry::{Event, RegisterResult};
 pub struct ProcessRegistry(pub(super) Arc<Shared>);
 
 pub(super) struct Shared {
-    pub(super) table: Arc<Table>,
+    /// Before the table, which counts what leaves them: fields are dropped in this order.
     pub(super) groups: Arc<Groups>,
     /// The open namespaces that have a name.
     pub(super) scopes: DashMap<Box<str>, Scope, foldhash::fast::RandomState>,

@@ -29,6 +29,10 @@ impl ProcessRegistry {
             "Telemetry handlers that were detached because they panicked."
         );
         describe_counter!("registry_joins_total", "Groups and topics joined, by class of namespace and result.");
+        describe_counter!(
+            "registry_leaves_total",
+            "Memberships that ended, by class of namespace, whatever ended them."
+        );
         describe_counter!("registry_dispatches_total", "Dispatches to a group, by class of namespace and result.");
         describe_counter!("registry_publishes_total", "Messages given to a topic, by class of namespace and result.");
         describe_counter!(
@@ -115,6 +119,7 @@ impl ProcessRegistry {
                     .set(as_gauge(self.roster().count(class, standing)));
             }
             counter!("registry_unregistrations_total", "class" => label).absolute(sum(Event::Unregister));
+            counter!("registry_leaves_total", "class" => label).absolute(sum(Event::Leave));
             gauge!("registry_services", "class" => label).set(as_gauge(services));
         }
         let open = self.named_scopes();

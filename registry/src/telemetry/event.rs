@@ -96,6 +96,8 @@ pub enum Operation {
     Wait,
     /// Joining a group, or subscribing to a topic.
     Join,
+    /// The end of a membership or a subscription, whatever ended it.
+    Leave,
     /// Visiting the members of a group.
     Dispatch,
     /// Publishing a message to a topic.
@@ -113,6 +115,7 @@ impl Operation {
             Self::Unregister => "unregister",
             Self::Wait => "wait",
             Self::Join => "join",
+            Self::Leave => "leave",
             Self::Dispatch => "dispatch",
             Self::Publish => "publish",
             Self::Health => "health",
@@ -138,6 +141,8 @@ pub(crate) enum Event {
     Health(HealthResult),
     /// A name was freed or went back to its reservation, for whatever reason.
     Unregister,
+    /// A membership ended, for whatever reason.
+    Leave,
 }
 
 const LOOKUPS: usize = LookupResult::ALL.len();
@@ -151,7 +156,7 @@ const HEALTHS: usize = HealthResult::ALL.len();
 
 impl Event {
     /// How many different events there are.
-    pub(crate) const COUNT: usize = Self::Unregister.index() + 1;
+    pub(crate) const COUNT: usize = Self::Leave.index() + 1;
 
     #[inline]
     pub(crate) const fn index(self) -> usize {
@@ -167,6 +172,7 @@ impl Event {
                 LOOKUPS + REGISTERS + WAITS + JOINS + DISPATCHES + PUBLISHES + MESSAGES + result as usize
             }
             Self::Unregister => LOOKUPS + REGISTERS + WAITS + JOINS + DISPATCHES + PUBLISHES + MESSAGES + HEALTHS,
+            Self::Leave => Self::Unregister.index() + 1,
         }
     }
 }

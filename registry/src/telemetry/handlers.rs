@@ -24,7 +24,7 @@ pub struct TelemetryEvent<'a> {
     pub namespace: &'a str,
     /// What the namespace is for.
     pub class: NamespaceClass,
-    /// The name of the service.
+    /// The name of the service, group or topic; when a subscription to a pattern ends, what stands before its wildcard.
     pub service: &'a str,
     /// How it ended: one of the words that are the label `result` in the metrics.
     pub result: &'static str,
@@ -139,6 +139,7 @@ impl Event {
             Self::Publish(_) | Self::Message(_) => Operation::Publish,
             Self::Health(_) => Operation::Health,
             Self::Unregister => Operation::Unregister,
+            Self::Leave => Operation::Leave,
         }
     }
 
@@ -153,6 +154,7 @@ impl Event {
             Self::Message(result) => result.label(),
             Self::Health(result) => result.label(),
             Self::Unregister => "unregistered",
+            Self::Leave => "left",
         }
     }
 }
