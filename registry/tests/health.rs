@@ -2,12 +2,15 @@
 
 mod support;
 
-use std::sync::atomic::AtomicBool;
+use std::num::NonZeroUsize;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use registry::{ErrorKind, ExitReason, Failure, HealthCheck, Namespace, Process, Service, ServiceRegistry, Verdict};
+use registry::{
+    ErrorKind, ExitReason, Failure, HealthCheck, Namespace, Probe, Process, Service, ServiceRegistry, Verdict,
+};
 use support::{Drops, namespaces, registries};
 use tokio::time::Instant;
 
@@ -170,6 +173,84 @@ fn s7_1_a_check_that_blocks_its_thread_hangs_neither_the_caller_nor_another_chec
         drop(release);
         let (blocked, other) = both.expect("not hung").unwrap();
         assert_eq!((blocked.as_str(), other.as_str()), ("timed_out", "healthy"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s7_1_no_more_checks_on_demand_run_at_once_than_the_limit() {
+    for registry in registries() {
+        let production = registry.namespace("production").unwrap();
+        let _registration = production.register(KEY, 7).unwrap();
+        let (drops, begun) = (Drops::default(), Arc::new(AtomicUsize::new(0)));
+        let hung = |timeout| {
+            let (drops, begun) = (drops.clone(), Arc::clone(&begun));
+            let check = production.health_check(KEY).timeout(timeout).check(move |n| {
+                begun.fetch_add(1, SeqCst);
+                let tracked = drops.tracked();
+                async move {
+                    let _tracked = tracked;
+                    hang(n).await
+                }
+            });
+            tokio::spawn(check.into_future())
+        };
+        let refused = async |limit| match production.health_check(KEY).check(pass).await {
+            Verdict::Refused { limit: told, .. } => assert_eq!(told, limit),
+            verdict => panic!("{verdict}"),
+        };
+        // The documented default, and then less.
+        let many: Vec<_> = (0..1_024).map(|_| hung(SECOND)).collect();
+        until(|| begun.load(SeqCst) == 1_024).await;
+        refused(1_024).await;
+        for check in many {
+            assert_eq!(check.await.unwrap().as_str(), "timed_out");
+        }
+        until(|| drops.count() == 1_024).await;
+        assert!(production.health_check(KEY).check(pass).await.is_healthy());
+
+        registry.max_checkups(NonZeroUsize::new(2).unwrap());
+        let one = hung(Duration::MAX);
+        until(|| begun.load(SeqCst) == 1_025).await;
+        assert!(production.health_check(KEY).check(pass).await.is_healthy(), "room for one more");
+        let _another = hung(Duration::MAX);
+        until(|| begun.load(SeqCst) == 1_026).await;
+        refused(2).await;
+        assert_eq!(registry.test_namespace().health_check(KEY).await.as_str(), "refused", "in all namespaces together");
+        let monitor = production.monitor(KEY).check(pass).probe(Probe::Readiness).every(SECOND).unwrap();
+        assert_eq!(production.wait_healthy(KEY, 10 * SECOND).await.unwrap(), 7, "monitors are not counted");
+        drop(monitor);
+        one.abort();
+        until(|| drops.count() == 1_025).await;
+        assert!(production.health_check(KEY).check(pass).await.is_healthy(), "a dropped one counts no more");
+    }
+}
+
+#[test]
+fn s7_1_a_check_that_blocks_its_thread_counts_until_it_gives_it_back() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    for registry in registries() {
+        registry.max_checkups(NonZeroUsize::MIN);
+        let production = registry.namespace("production").unwrap();
+        let _registration = production.register(KEY, 7).unwrap();
+        let (release, blocked) = mpsc::channel::<()>();
+        let blocked = parking_lot::Mutex::new(blocked);
+        let blocks = production.health_check(KEY).timeout(Duration::from_millis(20)).check(move |_| {
+            let _ = blocked.lock().recv();
+            std::future::ready(Ok::<(), Failure>(()))
+        });
+        let verdicts = async {
+            let timed_out = blocks.await;
+            let refused = production.health_check(KEY).check(pass).await;
+            drop(release);
+            let mut after = production.health_check(KEY).check(pass).await;
+            while matches!(after, Verdict::Refused { .. }) {
+                tokio::task::yield_now().await;
+                after = production.health_check(KEY).check(pass).await;
+            }
+            [timed_out, refused, after].map(|verdict| verdict.as_str())
+        };
+        let verdicts = runtime.block_on(async { tokio::time::timeout(10 * SECOND, verdicts).await });
+        assert_eq!(verdicts.expect("not hung"), ["timed_out", "refused", "healthy"]);
     }
 }
 

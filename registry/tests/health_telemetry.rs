@@ -3,6 +3,7 @@
 mod support;
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -115,9 +116,17 @@ async fn s9_1_verdicts_and_standings_are_published_by_class() {
         let has = |text: &str, line: &str| assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
         let production = registry.namespace("production").unwrap();
         let monitor = verdicts(&production).await;
+        registry.max_checkups(NonZeroUsize::MIN);
+        let hangs = || production.health_check(KEY).check(|_: u32| std::future::pending::<Result<(), String>>());
+        let _guard = production.register(KEY, 7).unwrap();
+        let hanging = tokio::spawn(hangs().into_future());
+        tokio::task::yield_now().await;
+        assert_eq!(hangs().await.to_string(), "not checked: 1 checks have not ended");
+        hanging.abort();
         let text = publish();
-        for (result, count) in [("healthy", 1), ("failed", 3), ("panicked", 1), ("timed_out", 1), ("not_registered", 1)]
-        {
+        let counts =
+            [("healthy", 1), ("failed", 3), ("panicked", 1), ("timed_out", 1), ("not_registered", 1), ("refused", 1)];
+        for (result, count) in counts {
             let series = format!("registry_health_verdicts_total{{class=\"production\",result=\"{result}\"}}");
             has(&text, &format!("{series} {count}"));
         }

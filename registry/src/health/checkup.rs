@@ -50,11 +50,13 @@ impl<T: Send + Sync + 'static> Checkup<T> {
 
     async fn run(self) -> Verdict {
         let Self { registry, scope, name, timeout, examination, .. } = self;
-        let (verdict, started) = if timeout.is_zero() {
-            (Verdict::TimedOut { after: timeout }, None)
-        } else {
-            let mut run = Run::start(&examination, registry.clone(), &scope, &name, timeout);
-            (run.verdict().await, run.measured)
+        let (verdict, started) = match registry.checkups().permit() {
+            _ if timeout.is_zero() => (Verdict::TimedOut { after: timeout }, None),
+            Err(limit) => (Verdict::Refused { limit }, None),
+            Ok(permit) => {
+                let mut run = Run::start(&examination, registry.clone(), &scope, &name, timeout, Some(permit));
+                (run.verdict().await, run.measured)
+            }
         };
         registry.record_verdict(&scope, &name, &verdict, started);
         verdict

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use super::check::Examination;
+use super::limit::Permit;
 use super::schedule::ahead;
 use super::verdict::{Failure, Verdict};
 use crate::names::ProcessRegistry;
@@ -24,18 +25,20 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Begins a check.
+    /// Begins a check. What it has of a limit it gives back when it is over, which may be long after its verdict.
     pub(super) fn start(
         examination: &Arc<dyn Examination>,
         registry: ProcessRegistry,
         scope: &Scope,
         name: &str,
         timeout: Duration,
+        permit: Option<Permit>,
     ) -> Self {
         let (examination, scope, name) = (Arc::clone(examination), scope.clone(), name.to_owned());
         let started = Instant::now();
         let measured = registry.table().telemetry().start();
         let task = tokio::spawn(catch_panic(async move {
+            let _permit = permit;
             let begun = examination.begin(&registry, &scope, &name);
             drop(registry);
             match begun {

@@ -36,6 +36,13 @@ pub enum Verdict {
     },
     /// There is no ready service of this name and type: absent, starting, restarting, draining.
     NotRegistered(LookupError),
+    /// Nothing was checked: as many checks on demand as may run at once had not ended
+    /// ([`max_checkups`](crate::ServiceRegistry::max_checkups)). It says nothing about the service.
+    #[non_exhaustive]
+    Refused {
+        /// How many may run at once.
+        limit: usize,
+    },
 }
 
 impl Verdict {
@@ -64,6 +71,7 @@ impl Verdict {
             Self::Panicked(_) => HealthResult::Panicked,
             Self::TimedOut { .. } => HealthResult::TimedOut,
             Self::NotRegistered(_) => HealthResult::NotRegistered,
+            Self::Refused { .. } => HealthResult::Refused,
         }
     }
 }
@@ -76,6 +84,7 @@ impl fmt::Display for Verdict {
             Self::Panicked(panic) => write!(f, "the check panicked: {panic}"),
             Self::TimedOut { after } => write!(f, "no answer within {after:?}"),
             Self::NotRegistered(error) => fmt::Display::fmt(error, f),
+            Self::Refused { limit } => write!(f, "not checked: {limit} checks have not ended"),
         }
     }
 }

@@ -90,7 +90,7 @@ impl Watch {
                 None => {
                     let Some(registry) = self.membership.registry.upgrade() else { return };
                     let Record { scope, name, .. } = &*self.membership.record;
-                    let mut run = Run::start(&examination, registry, scope, name, pace.timeout);
+                    let mut run = Run::start(&examination, registry, scope, name, pace.timeout, None);
                     let verdict = tokio::select! {
                         biased;
                         () = over(&self.membership) => return,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::registry::{ProcessRegistry, Shared};
 use crate::error::WaitError;
-use crate::health::{HealthReport, Roster, Verdict};
+use crate::health::{HealthReport, Limit, Roster, Verdict};
 use crate::process::ProcessId;
 use crate::table::{Key, Scope, State};
 use crate::telemetry::Event;
@@ -72,6 +72,10 @@ impl ProcessRegistry {
 
     pub(crate) fn downgrade(&self) -> WeakRegistry {
         WeakRegistry(Arc::downgrade(&self.0))
+    }
+
+    pub(crate) fn checkups(&self) -> &Arc<Limit> {
+        &self.0.checkups
     }
 
     pub(crate) fn roster(&self) -> &Roster {

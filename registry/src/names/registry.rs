@@ -15,7 +15,7 @@ use crate::error::{
     UpdateError,
 };
 use crate::groups::Groups;
-use crate::health::Roster;
+use crate::health::{Limit, Roster};
 use crate::process::{ProcessId, ProcessRef, RegistrationId};
 use crate::table::{Claim, Key, NamespaceClass, Owner, Refused, Scope, Table, Unchanged};
 use crate::telemetry::{Event, RegisterResult};
@@ -48,11 +48,13 @@ pub struct ProcessRegistry(pub(super) Arc<Shared>);
 pub(super) struct Shared {
     /// Before the table, which counts what leaves them: fields are dropped in this order.
     pub(super) groups: Arc<Groups>,
+    pub(super) table: Arc<Table>,
     /// The open namespaces that have a name.
     pub(super) scopes: DashMap<Box<str>, Scope, foldhash::fast::RandomState>,
     next_scope: AtomicU32,
     pub(super) metadata: Metadata,
     pub(super) roster: Roster,
+    pub(super) checkups: Arc<Limit>,
 }
 
 /// Write partitions for each core.
@@ -87,6 +89,7 @@ impl ProcessRegistry {
             next_scope: AtomicU32::new(0),
             metadata: Metadata::default(),
             roster: Roster::new(),
+            checkups: Arc::new(Limit::new()),
         }))
     }
 

@@ -4,6 +4,7 @@
     reason = "a key is a constant or a borrowed string; taking it by value reads best"
 )]
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::key::ServiceKey;
@@ -23,6 +24,10 @@ impl Namespace {
     /// time, and the thread is lost to the runtime for as long; with all threads blocked, and on a runtime with one
     /// thread, nothing runs before the check gives it back, and then the verdict is
     /// [`TimedOut`](crate::Verdict::TimedOut). Checks that must block use `tokio::task::spawn_blocking`.
+    ///
+    /// No more than 1,024 such checks of a registry ([`ServiceRegistry::max_checkups`]) run at once, those counted that
+    /// have had their verdict and block yet. One more is not run, and its verdict is
+    /// [`Refused`](crate::Verdict::Refused), at once.
     ///
     /// # Panics
     ///
@@ -88,6 +93,33 @@ impl Namespace {
 }
 
 impl ServiceRegistry {
+    /// How many checks on demand may run at once, in all namespaces. Default: 1,024. Monitors are not counted: each has at
+    /// most one check under way.
+    ///
+    /// It holds for checks that begin from now on.
+    ///
+    /// ```
+    /// use std::num::NonZeroUsize;
+    /// use std::time::Duration;
+    /// use registry::{ServiceRegistry, Verdict};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), registry::Error> {
+    /// let registry = ServiceRegistry::new();
+    /// registry.max_checkups(NonZeroUsize::MIN);
+    /// let production = registry.namespace("production")?;
+    /// let _registration = production.register("queue", 7_u32)?;
+    ///
+    /// let hangs = production.health_check::<u32>("queue").check(|_| std::future::pending::<Result<(), String>>());
+    /// let hanging = tokio::spawn(hangs.into_future());
+    /// tokio::task::yield_now().await;
+    /// assert!(matches!(production.health_check::<u32>("queue").await, Verdict::Refused { limit: 1, .. }));
+    /// # drop(hanging);
+    /// # Ok(()) }
+    /// ```
+    pub fn max_checkups(&self, limit: NonZeroUsize) {
+        self.processes().checkups().set(limit);
+    }
+
     /// What the monitors of all namespaces know. This runs no check.
     pub fn health(&self) -> HealthReport {
         self.processes().health()

@@ -78,7 +78,7 @@ results! {
     /// What a health check said.
     HealthResult {
         Healthy => "healthy", Failed => "failed", Panicked => "panicked", TimedOut => "timed_out",
-        NotRegistered => "not_registered",
+        NotRegistered => "not_registered", Refused => "refused",
     }
 }
 
