@@ -3,7 +3,6 @@
 mod support;
 
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -116,7 +115,7 @@ async fn s9_1_verdicts_and_standings_are_published_by_class() {
         let has = |text: &str, line: &str| assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
         let production = registry.namespace("production").unwrap();
         let monitor = verdicts(&production).await;
-        registry.max_checkups(NonZeroUsize::MIN);
+        registry.max_checkups(std::num::NonZeroUsize::MIN);
         let hangs = || production.health_check(KEY).check(|_: u32| std::future::pending::<Result<(), String>>());
         let _guard = production.register(KEY, 7).unwrap();
         let hanging = tokio::spawn(hangs().into_future());

@@ -474,10 +474,7 @@ mod published {
             assert!(after <= before + 8, "{before} series, then {after}");
             let text = handle.render();
             assert_eq!(series(&text, "registry_services{class=\"test\"}"), Some(0.0));
-            assert_eq!(
-                series(&text, "registry_lookups_total{class=\"test\",result=\"found\"}"),
-                Some(f64::from(used))
-            );
+            assert_eq!(series(&text, "registry_lookups_total{class=\"test\",result=\"found\"}"), Some(f64::from(used)));
         }
     }
 }
