@@ -26,13 +26,15 @@ struct Gated {
 enum Item {
     Cast(u32),
     Call(u32, Reply<u32>),
+    /// The server sends itself 9, and notes what came of it.
+    Jump,
     Panic,
 }
 
 impl Server for Gated {
     type Message = Item;
 
-    async fn handle(&mut self, item: Item, _cx: &mut Context<Self>) -> Result<Flow, Failure> {
+    async fn handle(&mut self, item: Item, cx: &mut Context<Self>) -> Result<Flow, Failure> {
         self.gate.acquire().await?.forget();
         match item {
             Item::Cast(n) => self.journal.note(n.to_string()),
@@ -40,6 +42,10 @@ impl Server for Gated {
                 self.journal.note(n.to_string());
                 reply.send(n);
             }
+            Item::Jump => self.journal.note(match cx.this().try_cast(Item::Cast(9)) {
+                Ok(()) => "jumped",
+                Err(_) => "refused",
+            }),
             Item::Panic => panic!("told to"),
         }
         Ok(Flow::Continue)
@@ -113,6 +119,26 @@ async fn s8_3_a_full_mailbox_makes_its_senders_wait_in_their_order() {
     assert_eq!(journal.take(), "0 1 2 3 6");
     let stats = server.mailbox();
     assert_eq!((stats.len, stats.waiting, stats.refused, stats.dropped), (0, 0, 2, 0));
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s8_3_a_newcomer_does_not_take_the_room_that_the_first_in_line_has_not_taken_yet() {
+    let Setup { journal, gate, server, tree } = busy(Overflow::Wait).await;
+    server.try_cast(Item::Jump).unwrap();
+    server.try_cast(Item::Cast(1)).unwrap();
+    let waiting = cast(&server, 2);
+    settle().await;
+    assert_eq!(server.mailbox().waiting, 1);
+    // The server makes room by taking the jump, and handles it before the sender in line has run: there is one thread.
+    gate.add_permits(10);
+    assert!(waiting.await.unwrap());
+    settle().await;
+    assert_eq!(journal.take(), "0 refused 1 2");
+    assert_eq!(server.mailbox().refused, 1);
+    server.try_cast(Item::Cast(3)).unwrap();
+    settle().await;
+    assert_eq!(journal.take(), "3", "and once the line is gone, newcomers are let in");
     tree.stop().await;
 }
 

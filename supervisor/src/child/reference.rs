@@ -93,7 +93,8 @@ impl ChildRef {
         self.0.branch().map(|branch| branch.feed().listen(capacity))
     }
 
-    /// Waits until incarnation number `incarnation` has ended. Its name is then free or reserved for the next one.
+    /// Waits until incarnation number `incarnation` has ended. Its name is then free or reserved for the next one, which may be
+    /// up by the time that this returns.
     ///
     /// # Cancel safety
     ///
@@ -113,6 +114,9 @@ impl ChildRef {
     }
 
     /// Waits until its spec is gone and no incarnation is left. Returns why the last one ended; `None` when there was none.
+    ///
+    /// A [`Supervisor`](crate::Supervisor) keeps the spec of a transient child that has done its work, so such a child is never
+    /// gone before its supervisor is: wait for the [end](Self::ended) of an incarnation instead.
     ///
     /// # Cancel safety
     ///
