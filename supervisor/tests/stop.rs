@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use registry::{LookupError, ServiceRegistry};
-use supervisor::testing::settle;
+use supervisor::testing::{Recorder, abandoned, exited, settle};
 use supervisor::{
     ChildRef, ChildSpec, DynamicSupervisor, ExitReason, Shutdown, StartChildError, Strategy, Supervisor, SupervisorRef,
 };
@@ -296,24 +296,21 @@ fn stuck(gate: std::sync::mpsc::Receiver<()>) -> ChildSpec<ChildRef> {
 
 #[tokio::test(start_paused = true)]
 async fn s5_3_what_cannot_be_killed_is_abandoned_after_a_grace_and_the_stop_goes_on() {
-    let journal = Journal::default();
     let (release, gate) = std::sync::mpsc::sync_channel(1);
-    let mut spec = stuck(gate);
-    let child = spec.reference();
     let tree = Supervisor::new(Strategy::OneForOne)
         .grace(SECOND * 3)
-        .child(probe("a", &journal))
-        .child(spec.shutdown(Shutdown::Timeout(SECOND * 2)))
+        .child(obedient(Duration::ZERO))
+        .child(stuck(gate).shutdown(Shutdown::Timeout(SECOND * 2)))
         .start()
         .await
         .unwrap();
-    journal.take();
+    let mut recorder = Recorder::of(&*tree);
     let begun = Instant::now();
     assert_eq!(tree.stop().await, ExitReason::Shutdown);
     assert_eq!(begun.elapsed().as_secs(), 5, "two seconds to stop, three of grace");
-    assert_eq!(child.last_exit(), Some(ExitReason::Abandoned));
     assert!(tree.has_abandoned());
-    assert_eq!(journal.take(), "-a", "the others are stopped in order");
+    let stopped = |child| exited(child, ExitReason::Shutdown);
+    recorder.expect([abandoned("stuck"), stopped("obedient"), stopped("supervisor")]);
     drop(release);
 }
 

@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use supervisor::testing::settle;
+use supervisor::testing::{Recorder, exited, settle};
 use supervisor::{
     ChildRef, ChildSpec, Context, DynamicSupervisor, DynamicSupervisorRef, ExitReason, Failure, Flow, Server, Shutdown,
     StartChildError, Strategy, Supervisor, SupervisorRef, TerminateChildError,
@@ -42,30 +42,29 @@ async fn s5_5_nested_trees_without_a_limit_of_their_own_end_in_time_in_order_and
     let journal = Journal::default();
     let mut rooms = ChildSpec::supervisor(DynamicSupervisor::new()).id("rooms");
     let rooms_ref = rooms.reference();
-    let (mut quick, mut slow, mut first) =
-        (takes("quick", SECOND, &journal), deaf("slow", &journal), takes("first", Duration::ZERO, &journal));
-    let (quick_ref, slow_ref, first_ref) = (quick.reference(), slow.reference(), first.reference());
-    let deep = Supervisor::new(Strategy::OneForOne).child(slow).child(rooms);
+    let mut first = takes("first", Duration::ZERO, &journal);
+    let first_ref = first.reference();
+    let deep = Supervisor::new(Strategy::OneForOne).child(deaf("slow", &journal)).child(rooms);
+    let quick = takes("quick", SECOND, &journal);
     let middle = Supervisor::new(Strategy::OneForAll).child(nested("deep", deep)).child(quick);
     let tree = Supervisor::new(Strategy::OneForOne).child(first).child(nested("middle", middle)).start().await.unwrap();
-    let mut room = Vec::new();
     for _ in 0..3 {
-        room.push(rooms_ref.start_child(deaf("room", &journal)).await.unwrap());
+        rooms_ref.start_child(deaf("room", &journal)).await.unwrap();
     }
-    room.push(rooms_ref.start_child(takes("room", SECOND * 2, &journal)).await.unwrap());
+    rooms_ref.start_child(takes("room", SECOND * 2, &journal)).await.unwrap();
 
+    let mut recorder = Recorder::of(&*tree);
     let begun = Instant::now();
     assert_eq!(tree.stop_within(SECOND * 10).await, ExitReason::Shutdown);
     assert_eq!(begun.elapsed().as_secs(), 10);
     // The last room is done after three seconds, the others have the seven that are left: `slow` and `first` are asked and
     // aborted in their turn.
     assert!(journal.take().starts_with("quick room room room room"));
-    let reasons: Vec<_> = room.iter().map(|room| room.last_exit().unwrap()).collect();
-    assert_eq!(reasons, [ExitReason::Timeout, ExitReason::Timeout, ExitReason::Timeout, ExitReason::Shutdown]);
-    assert_eq!(quick_ref.last_exit(), Some(ExitReason::Shutdown));
-    assert_eq!(slow_ref.last_exit(), Some(ExitReason::Timeout));
+    let (stopped, late) = (|child| exited(child, ExitReason::Shutdown), |child| exited(child, ExitReason::Timeout));
+    let rooms = [stopped("quick"), stopped("room"), late("room"), late("room"), late("room"), stopped("rooms")];
+    let above = [late("slow"), stopped("deep"), stopped("middle"), stopped("supervisor")];
+    recorder.expect_among(rooms.into_iter().chain(above));
     assert!(matches!(first_ref.last_exit(), Some(ExitReason::Timeout | ExitReason::Shutdown)));
-    assert_eq!(rooms_ref.child().last_exit(), Some(ExitReason::Shutdown), "supervisors themselves end in order");
     assert!(!tree.has_abandoned());
 }
 
