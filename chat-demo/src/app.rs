@@ -16,7 +16,7 @@ use crate::domain::People;
 use crate::domain::account::Accounts;
 use crate::domain::room::Rooms;
 use crate::store::{Location, OpenError, Place, Store};
-use crate::web::{self, Cookies, Doors, Endpoint, Origins, Web};
+use crate::web::{self, Bounds, Cookies, Doors, Endpoint, LiveSessions, Origins, Web};
 use crate::{health, telemetry};
 
 /// The program, running.
@@ -28,6 +28,7 @@ use crate::{health, telemetry};
 /// ├── rooms (dynamic)
 /// │   └── room:CODE …          transient, started on first use
 /// ├── health                   asks the store and the rooms whether they work
+/// ├── sessions                 asks the store whether those with sockets go on
 /// └── web                      pages and sockets
 /// ```
 #[derive(Debug)]
@@ -93,6 +94,8 @@ impl App {
         let store = Store::new(namespace.clone());
         let rooms = Rooms::new(namespace.clone(), store.clone(), limits);
         let accounts = Accounts::new(store.clone(), &limits);
+        let live = Arc::<LiveSessions>::default();
+        let sessions = live.child_spec(&store, limits.session_check);
         let web = Web {
             rooms: rooms.clone(),
             people: People::new(&namespace, store.clone()),
@@ -102,6 +105,8 @@ impl App {
             cookies: Cookies::new(config.cookie_key.as_ref()),
             accounts,
             doors: Arc::new(Doors::new(&limits)),
+            live,
+            bounds: Arc::new(Bounds::new(&limits)),
             client_address_header: config.client_address_header,
             admin: config.admin_token,
             registry,
@@ -116,6 +121,7 @@ impl App {
             .child(Store::child_spec(&namespace, place))
             .child(Rooms::child_spec(&namespace))
             .child(health::child_spec(&namespace, config.health_period))
+            .child(sessions)
             .child(web::child_spec(&endpoint, web))
             .start()
             .await?;

@@ -7,6 +7,9 @@ use chat_demo::{App, StartError, telemetry};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tracing_subscriber::EnvFilter;
 
+/// What would write whole frames and statements, with what people say in them, into the log, whatever is asked for.
+const TELLTALES: [&str; 3] = ["tungstenite=warn", "tokio_tungstenite=warn", "tokio_postgres=warn"];
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let layered = match Config::load(std::env::args_os()) {
@@ -21,9 +24,11 @@ async fn main() -> ExitCode {
         print!("{}", layered.to_toml());
         return ExitCode::SUCCESS;
     }
-    let log = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")));
+    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    for quiet in TELLTALES {
+        filter = filter.add_directive(quiet.parse().expect("a directive"));
+    }
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
     match layered.config.log_format {
         LogFormat::Json => log.json().init(),
         _ => log.init(),

@@ -16,7 +16,16 @@ async fn every_answer_tells_the_browser_to_be_careful() {
     let server = Server::start().await;
     let (ada, code) = server.founder("Ada").await;
     let room = format!("/rooms/{code}");
-    for path in ["/", &*room, "/rooms/22222222", "/nowhere", "/assets/any/chat.js", "/livez"] {
+    for path in [
+        "/",
+        &*room,
+        "/account/login",
+        "/account/register",
+        "/rooms/22222222",
+        "/nowhere",
+        "/assets/any/chat.js",
+        "/livez",
+    ] {
         let answer = ada.get(path).await;
         let policy = answer.header("content-security-policy").expect(path);
         assert!(policy.starts_with("default-src 'self'; ") && !policy.contains("unsafe"), "{path}: {policy}");

@@ -66,6 +66,24 @@ pub struct Limits {
     /// How long somebody who has logged in stays so
     #[arg(long, env = "CHAT_ACCOUNT_SESSION", default_value = "30days", value_parser = time, value_name = "TIME", hide_short_help = true)]
     pub account_session: Duration,
+    /// How often it is checked whether the sessions of open sockets go on
+    #[arg(long, env = "CHAT_SESSION_CHECK", default_value = "20s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub session_check: Duration,
+    /// Messages that one person may send at once, over all sockets
+    #[arg(long, env = "CHAT_PERSON_BURST", default_value = "40", value_parser = clap::value_parser!(u32).range(1..), value_name = "N", hide_short_help = true)]
+    pub person_burst: u32,
+    /// Messages a second that one person may send in the long run
+    #[arg(long, env = "CHAT_PERSON_POSTS_PER_SECOND", default_value = "10.0", value_parser = rate, value_name = "N", hide_short_help = true)]
+    pub person_posts_per_second: f64,
+    /// Messages that all people in a room may send at once
+    #[arg(long, env = "CHAT_ROOM_BURST", default_value = "500", value_parser = clap::value_parser!(u32).range(1..), value_name = "N", hide_short_help = true)]
+    pub room_burst: u32,
+    /// Messages a second that all people in a room may send in the long run
+    #[arg(long, env = "CHAT_ROOM_POSTS_PER_SECOND", default_value = "100.0", value_parser = rate, value_name = "N", hide_short_help = true)]
+    pub room_posts_per_second: f64,
+    /// Sockets from one address
+    #[arg(long, env = "CHAT_ADDRESS_SOCKETS", default_value = "1000", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub address_sockets: usize,
     /// Passwords that are hashed at once, each with 19 MiB and a core
     #[arg(long, env = "CHAT_HASHES_AT_ONCE", default_value = "2", value_parser = count, value_name = "N", hide_short_help = true)]
     pub hashes_at_once: usize,

@@ -147,7 +147,12 @@ pub(super) async fn register(
         Err(error) => return problem(StatusCode::UNPROCESSABLE_ENTITY, "name", &error, again),
     };
     match web.accounts.register(guest.as_ref(), name, &form.login, &form.new).await {
-        Ok(session) => enter(&web, &headers, session, room).await,
+        Ok(session) => {
+            if let Some(guest) = &guest {
+                web.live.end_all_of(guest.id);
+            }
+            enter(&web, &headers, session, room).await
+        }
         Err(RegisterError::Store(error)) => unavailable(&error),
         Err(error @ RegisterError::Busy(_)) => problem(StatusCode::SERVICE_UNAVAILABLE, "busy", &error, again),
         Err(error @ RegisterError::Taken) => problem(StatusCode::CONFLICT, "login_taken", &error, again),
@@ -159,7 +164,7 @@ pub(super) async fn register(
 pub(super) async fn log_out(State(web): State<Web>, headers: HeaderMap) -> Response {
     let ended = async {
         match web.cookies.session(&web.store, &headers).await? {
-            Some(session) => web.accounts.log_out(session).await,
+            Some(session) => end(&web, session).await,
             None => Ok(()),
         }
     };
@@ -198,6 +203,7 @@ pub(super) async fn change_password(
         }
         Err(error) => return refused(&error, again),
     };
+    web.live.end_all_of(account.person.id);
     match give(&web, &headers, &session, web.limits.account_session).await {
         Ok(cookie) => (cookie, page::account(room, &account, Some("Your password is changed."), None)).into_response(),
         Err(error) => unavailable(&error),
@@ -212,11 +218,18 @@ async fn own(web: &Web, headers: &HeaderMap) -> Result<Option<Account>, StoreErr
     }
 }
 
+/// Ends a session, and the sockets that were opened in it.
+async fn end(web: &Web, session: SessionToken) -> Result<(), StoreError> {
+    web.accounts.log_out(session.clone()).await?;
+    web.live.end(&session);
+    Ok(())
+}
+
 /// Lets somebody in under a new session; the one that they came with ends.
 async fn enter(web: &Web, headers: &HeaderMap, session: SessionToken, room: Option<RoomCode>) -> Response {
     let entered = async {
         if let Some(old) = web.cookies.session(&web.store, headers).await? {
-            web.accounts.log_out(old).await?;
+            end(web, old).await?;
         }
         give(web, headers, &session, web.limits.account_session).await
     };

@@ -25,6 +25,16 @@ pub(super) async fn own_pages_only(State(web): State<Web>, request: Request, nex
     next.run(request).await
 }
 
+/// Refuses whatever asks for us by a name that is not ours.
+pub(super) async fn own_hosts_only(State(web): State<Web>, request: Request, next: Next) -> Response {
+    if !web.origins.serve(request.headers()) {
+        telemetry::refused("host");
+        let text = "This address is not served here. Whoever runs this server adds it with --origin.";
+        return (StatusCode::MISDIRECTED_REQUEST, page::notice("This is not the place.", text)).into_response();
+    }
+    next.run(request).await
+}
+
 /// Adds the headers that tell a browser to be careful.
 pub(super) async fn headers(mut response: Response) -> Response {
     let headers = response.headers_mut();

@@ -5,11 +5,13 @@ mod account;
 mod address;
 mod admin;
 mod assets;
+mod bounds;
 mod bucket;
 mod cookie;
 mod endpoint;
 mod forms;
 mod guard;
+mod live;
 mod operator;
 mod origin;
 mod page;
@@ -32,8 +34,10 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use account::Doors;
 use address::{ClientAddress, Peer};
+pub(crate) use bounds::Bounds;
 pub(crate) use cookie::Cookies;
 pub(crate) use endpoint::{Endpoint, child_spec};
+pub(crate) use live::LiveSessions;
 pub(crate) use origin::Origins;
 
 use crate::config::{AdminToken, Limits};
@@ -56,6 +60,8 @@ pub(crate) struct Web {
     pub(crate) cookies: Cookies,
     pub(crate) accounts: Accounts,
     pub(crate) doors: Arc<Doors>,
+    pub(crate) live: Arc<LiveSessions>,
+    pub(crate) bounds: Arc<Bounds>,
     /// The header of a proxy that is believed.
     pub(crate) client_address_header: Option<HeaderName>,
     pub(crate) admin: Option<AdminToken>,
@@ -89,17 +95,20 @@ fn router(web: &Web) -> Router {
         .route("/account/password", post(account::change_password))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(from_fn_with_state(web.clone(), guard::own_pages_only));
-    let mut all = pages
-        .route("/rooms/{code}/socket", get(socket::open))
+    let mut own = pages.route("/rooms/{code}/socket", get(socket::open));
+    if web.admin.is_some() {
+        own = own.route("/admin/rooms/{code}/kill", post(admin::kill_room));
+    }
+    // What probes and scrapers ask, they ask by any name.
+    own.layer(from_fn_with_state(web.clone(), guard::own_hosts_only))
         .route("/assets/{version}/{name}", get(assets::serve))
         .route("/metrics", get(operator::metrics))
         .route("/livez", get(operator::live))
         .route("/readyz", get(operator::ready))
-        .route("/healthz", get(operator::health));
-    if web.admin.is_some() {
-        all = all.route("/admin/rooms/{code}/kill", post(admin::kill_room));
-    }
-    all.fallback(rooms::nothing_here).layer(map_response(guard::headers)).with_state(web.clone())
+        .route("/healthz", get(operator::health))
+        .fallback(rooms::nothing_here)
+        .layer(map_response(guard::headers))
+        .with_state(web.clone())
 }
 
 /// The store does not work now.

@@ -75,6 +75,10 @@ pub(super) async fn post(
             telemetry::refused("body");
             (StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
         }
+        Ok(_) if web.bounds.say(author.id, code).is_err() => {
+            telemetry::refused("rate");
+            (StatusCode::TOO_MANY_REQUESTS, "this was not sent: you, or all in this room, are sending very fast".into())
+        }
         Ok(body) => match web.rooms.post(code, author.clone(), id, Kind::Text, body).await {
             Ok(_) => return Redirect::to(&format!("/rooms/{code}")).into_response(),
             Err(PostError::Unknown) => {

@@ -26,6 +26,11 @@ pub async fn request(address: &str, method: &str, path: &str, headers: &[(&str, 
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     text.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+    exchange(address, &text).await
+}
+
+/// The answer to a request as it is on the wire.
+pub async fn exchange(address: &str, text: &str) -> Answer {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
         stream.write_all(text.as_bytes()).await?;

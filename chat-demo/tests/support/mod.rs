@@ -44,6 +44,8 @@ pub fn wide() -> Limits {
     limits.post_burst = 1_000_000;
     limits.unacknowledged = 10_000;
     limits.outbox = 10_000;
+    limits.person_burst = 1_000_000;
+    limits.room_burst = 1_000_000;
     limits.login_burst = 1_000_000;
     limits.address_login_burst = 1_000_000;
     limits

@@ -6,14 +6,16 @@ mod session;
 mod wire;
 
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use self::protocol::MAX_FRAME_BYTES;
 use super::Web;
-use super::forms::visitor;
-use crate::domain::RoomCode;
+use super::address::Peer;
+use super::live::LiveSession;
+use crate::domain::{Person, RoomCode};
+use crate::store::StoreError;
 use crate::telemetry;
 
 /// What axum reads of one message before it gives up; between this and [`MAX_FRAME_BYTES`] a client is
@@ -24,6 +26,7 @@ const READ_LIMIT: usize = 4 * MAX_FRAME_BYTES;
 pub(crate) async fn open(
     State(web): State<Web>,
     Path(code): Path<String>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -35,11 +38,15 @@ pub(crate) async fn open(
         telemetry::refused("code");
         return (StatusCode::NOT_FOUND, "that is not a room code").into_response();
     };
-    let (person, exists) = match tokio::join!(visitor(&web, &headers), web.rooms.exists(code)) {
-        (Ok(person), Ok(exists)) => (person, exists),
+    let Some(place) = web.bounds.place(web.client_address(peer, &headers)) else {
+        telemetry::refused("address_sockets");
+        return (StatusCode::TOO_MANY_REQUESTS, "there are too many sockets from your address").into_response();
+    };
+    let (session, exists) = match tokio::join!(live_session(&web, &headers), web.rooms.exists(code)) {
+        (Ok(session), Ok(exists)) => (session, exists),
         (Err(error), _) | (_, Err(error)) => return super::unavailable(&error),
     };
-    let Some(person) = person else {
+    let Some((person, live)) = session else {
         telemetry::refused("session");
         return (StatusCode::UNAUTHORIZED, "choose a name first").into_response();
     };
@@ -58,6 +65,18 @@ pub(crate) async fn open(
         .max_frame_size(READ_LIMIT)
         .on_upgrade(move |socket| {
             let tracker = web.sockets.clone();
-            tracker.track_future(session::run(web, socket, code, person, names))
+            tracker.track_future(async move {
+                session::run(web, socket, code, person, names, live).await;
+                drop(place);
+            })
         })
+}
+
+/// Who asks, and the session in which they do, from now on counted among those with sockets.
+async fn live_session(web: &Web, headers: &HeaderMap) -> Result<Option<(Person, LiveSession)>, StoreError> {
+    let Some(token) = web.cookies.session(&web.store, headers).await? else { return Ok(None) };
+    let Some(person) = web.store.find_person(token.clone()).await? else { return Ok(None) };
+    let live = web.live.open(token.clone(), person.id);
+    // It may have ended before it was counted.
+    Ok(web.store.find_person(token).await?.map(|person| (person, live)))
 }

@@ -148,6 +148,8 @@ pub(crate) enum Goodbye {
     TooBig,
     /// Frame after frame that could not be understood.
     Nonsense,
+    /// The session in which it was opened has ended.
+    SessionEnded,
     /// Nothing came for too long.
     Idle,
     /// The client does not read as fast as the room talks; it may come back for the rest.
@@ -164,7 +166,7 @@ impl Goodbye {
         match self {
             Self::GoingAway => 1001,
             Self::NotText => 1003,
-            Self::Handshake | Self::Nonsense => 1008,
+            Self::Handshake | Self::Nonsense | Self::SessionEnded => 1008,
             Self::TooBig => 1009,
             Self::NoRoom | Self::Full => 1013,
             Self::Idle => 4000,
@@ -180,6 +182,7 @@ impl Goodbye {
             Self::NotText => "only text frames are understood",
             Self::TooBig => "a frame can have 64 KB",
             Self::Nonsense => "too many frames that could not be understood",
+            Self::SessionEnded => "your session has ended; log in again",
             Self::Idle => "nothing was heard from you for too long",
             Self::TooSlow => "you read too slowly; reconnect for what you missed",
             Self::NoRoom => "the room cannot be reached now; try again later",
@@ -195,6 +198,7 @@ impl Goodbye {
             Self::NotText => "not_text",
             Self::TooBig => "too_big",
             Self::Nonsense => "nonsense",
+            Self::SessionEnded => "session_ended",
             Self::Idle => "idle",
             Self::TooSlow => "too_slow",
             Self::NoRoom => "no_room",
@@ -247,7 +251,7 @@ mod tests {
     #[test]
     fn a_reason_fits_into_a_close_frame() {
         use Goodbye::*;
-        for goodbye in [GoingAway, Handshake, NotText, TooBig, Nonsense, Idle, TooSlow, NoRoom, Full] {
+        for goodbye in [GoingAway, Handshake, NotText, TooBig, Nonsense, SessionEnded, Idle, TooSlow, NoRoom, Full] {
             assert!(goodbye.reason().len() <= 123, "{goodbye:?}");
         }
     }

@@ -16,9 +16,10 @@ use crate::domain::room::{ChangeError, Closed, Event, JoinError, Membership, Pos
 use crate::domain::{Body, ClientId, DisplayName, Message, Person, Revision, RoomCode, Seq};
 use crate::store::Page;
 use crate::telemetry::{self, OpenSocket};
-use crate::web::Web;
 use crate::web::bucket::Bucket;
+use crate::web::live::LiveSession;
 use crate::web::page::sentence;
+use crate::web::{Bounds, Web};
 
 /// Messages that are read from the history at a time.
 const PAGE: u32 = 100;
@@ -28,12 +29,27 @@ const FIRST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Serves a socket until it is over. `names` tells of each other name of `person`.
-pub(super) async fn run(web: Web, socket: WebSocket, code: RoomCode, person: Person, names: Subscription<Person>) {
+pub(super) async fn run(
+    web: Web,
+    socket: WebSocket,
+    code: RoomCode,
+    person: Person,
+    names: Subscription<Person>,
+    live: LiveSession,
+) {
     let mut open = OpenSocket::count();
     let mut wire = Wire::new(socket, web.limits.write);
-    let end = match handshake(&mut wire, &web.limits).await {
-        Ok(known) => Session::new(&web, &mut wire, code, person, names).talk(known, &web.stop).await,
-        Err(end) => end,
+    let talk = async {
+        match handshake(&mut wire, &web.limits).await {
+            Ok(known) => Session::new(&web, &mut wire, code, person, names, &live).talk(known, &web.stop).await,
+            Err(end) => end,
+        }
+    };
+    let end = tokio::select! {
+        // Whatever is being done for somebody who has no right to it any more, stops.
+        biased;
+        () = live.ended() => Goodbye::SessionEnded.into(),
+        end = talk => end,
     };
     match end {
         End::Gone => {}
@@ -112,6 +128,8 @@ struct Session<'a> {
     code: RoomCode,
     person: Person,
     names: Subscription<Person>,
+    live: &'a LiveSession,
+    bounds: &'a Bounds,
     requests: Requests,
     bucket: Bucket,
     /// The number of the last message that was sent, or that the client had before.
@@ -121,7 +139,14 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(web: &'a Web, wire: &'a mut Wire, code: RoomCode, person: Person, names: Subscription<Person>) -> Self {
+    fn new(
+        web: &'a Web,
+        wire: &'a mut Wire,
+        code: RoomCode,
+        person: Person,
+        names: Subscription<Person>,
+        live: &'a LiveSession,
+    ) -> Self {
         let limits = &web.limits;
         let (rooms, people) = (web.rooms.clone(), web.people.clone());
         let requests = Requests::new(rooms, people, code, person.clone(), limits.unacknowledged);
@@ -133,6 +158,8 @@ impl<'a> Session<'a> {
             code,
             person,
             names,
+            live,
+            bounds: &web.bounds,
             requests,
             bucket,
             sent: Seq(0),
@@ -310,8 +337,23 @@ impl<'a> Session<'a> {
     }
 
     async fn hear(&mut self, text: &str, membership: &Membership) -> Result<(), End> {
-        let wait = self.bucket.take(Instant::now().into_std()).err();
-        match (serde_json::from_str(text), wait) {
+        if self.live.has_ended() {
+            return Err(Goodbye::SessionEnded.into());
+        }
+        let frame = serde_json::from_str(text);
+        let mut wait = self.bucket.take(Instant::now().into_std()).err();
+        if wait.is_none()
+            && matches!(
+                frame,
+                Ok(ClientFrame::Post { .. }
+                    | ClientFrame::Edit { .. }
+                    | ClientFrame::Delete { .. }
+                    | ClientFrame::Nick { .. })
+            )
+        {
+            wait = self.bounds.say(self.person.id, self.code).err();
+        }
+        match (frame, wait) {
             (Ok(ClientFrame::Post { id, kind, body }), None) => {
                 self.accept(&id, &body, |body| Wish::Post(kind, body)).await
             }
