@@ -1,5 +1,7 @@
 //! The socket of a room: one task for each, between a browser and the room's process.
 
+#[cfg(test)]
+mod documented;
 pub(crate) mod protocol;
 mod requests;
 mod session;

@@ -1,0 +1,99 @@
+//! Holds `docs/protocol.md` against the frames and close codes.
+
+use serde_json::{Value, json};
+
+use super::protocol::{ClientFrame, Goodbye, MAX_FRAME_BYTES, Said, ServerFrame, VERSION, Who};
+use crate::domain::{
+    Body, ClientId, DisplayName, Kind, Message, MessageState, Person, PersonId, Revision, Seq, UnixMillis,
+};
+
+const PAGE: &str = include_str!("../../../../docs/protocol.md");
+
+/// The frames in the code blocks of this side, in the order in which they stand there.
+fn documented(side: &str) -> Vec<Value> {
+    let begin = format!("```json {side}\n");
+    let blocks = PAGE.split(&begin).skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks.map(|block| serde_json::from_str(block).unwrap_or_else(|error| panic!("{error}: {block}"))).collect()
+}
+
+fn kinds(frames: &[Value]) -> Vec<&str> {
+    frames.iter().map(|frame| frame["type"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn what_a_client_says_is_read() {
+    let frames = documented("client");
+    assert_eq!(kinds(&frames)[..7], ["join", "post", "edit", "delete", "nick", "typing", "ping"]);
+    for frame in &frames {
+        let read = serde_json::from_value::<ClientFrame>(frame.clone());
+        assert!(read.is_ok(), "{read:?}: {frame}");
+        if let Some(id) = frame.get("id").and_then(Value::as_str) {
+            assert!(ClientId::parse(id).is_ok(), "{id}");
+        }
+        let mut more = frame.clone();
+        more["more"] = json!(1);
+        assert!(serde_json::from_value::<ClientFrame>(more).is_err(), "unknown fields are refused: {frame}");
+    }
+    let Ok(ClientFrame::Join { v, after, revision }) = serde_json::from_value(frames[0].clone()) else { panic!() };
+    assert_eq!((v, after, revision), (VERSION, Some(Seq(41)), Some(Revision(3))));
+}
+
+#[test]
+fn what_the_server_says_is_as_it_is_said() {
+    let person = |id, name| Person { id: PersonId(id), name: DisplayName::parse(name).unwrap() };
+    let (ada, bob) = (person(7, "Ada"), person(8, "Bob"));
+    let said = Message {
+        seq: Seq(42),
+        author: ada.clone(),
+        client_id: ClientId::parse("k3v9qzt2-0001").unwrap(),
+        kind: Kind::Text,
+        body: Body::parse("Hello, everybody").unwrap(),
+        at: UnixMillis(1_760_000_000_000),
+        revision: Revision(0),
+        state: MessageState::Said,
+    };
+    let gone = Message { body: Body::empty(), revision: Revision(4), state: MessageState::Deleted, ..said.clone() };
+    let frames = [
+        ServerFrame::Welcome {
+            v: VERSION,
+            you: Who::from(&ada),
+            last: Seq(42),
+            revision: Revision(3),
+            reset: false,
+            members: vec![Who::from(&ada)],
+        },
+        ServerFrame::Message(Said::from(&said)),
+        ServerFrame::Changed(Said::from(&gone)),
+        ServerFrame::Stored { id: "k3v9qzt2-0001", seq: Seq(42), at: said.at },
+        ServerFrame::Done { id: "k3v9qzt2-0002" },
+        ServerFrame::Refused {
+            id: Some("k3v9qzt2-0004"),
+            reason: "rate",
+            text: "You are sending very fast.",
+            retry_ms: Some(200),
+        },
+        ServerFrame::Joined { person: Who::from(&bob) },
+        ServerFrame::Left { id: bob.id },
+        ServerFrame::Members { members: vec![Who::from(&ada), Who::from(&bob)] },
+        ServerFrame::Typing { id: bob.id, on: true },
+        ServerFrame::Pong {},
+    ];
+    let shown = documented("server");
+    assert!(shown.len() >= frames.len());
+    for (frame, shown) in frames.iter().zip(&shown) {
+        assert_eq!(&serde_json::to_value(frame).unwrap(), shown);
+    }
+}
+
+#[test]
+fn every_close_code_is_in_the_table_and_no_other() {
+    use Goodbye::*;
+    let all = [GoingAway, Handshake, NotText, TooBig, Nonsense, SessionEnded, Idle, TooSlow, NoRoom, Full];
+    let mut codes: Vec<String> = all.iter().map(|goodbye| goodbye.code().to_string()).collect();
+    codes.sort();
+    codes.dedup();
+    let table = PAGE.split("## How it ends").nth(1).unwrap().split("\n\n").nth(1).unwrap();
+    let shown: Vec<&str> = table.lines().skip(2).map(|row| row.split('|').nth(1).unwrap().trim()).collect();
+    assert_eq!(shown, codes);
+    assert!(PAGE.contains(&format!("longer than {} KB", MAX_FRAME_BYTES / 1024)));
+}
