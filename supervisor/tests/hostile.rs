@@ -12,8 +12,8 @@ use std::time::Duration;
 use registry::{Namespace, ServiceRegistry};
 use supervisor::testing::settle;
 use supervisor::{
-    ChildRef, ChildSpec, Context, DynamicSupervisor, DynamicSupervisorRef, ExitReason, Failure, Flow, Init, Server,
-    ServerRef, Shutdown, StartChildError, StartFailure, Strategy, Supervisor, SupervisorRef, Tree,
+    ChildRef, ChildSpec, Context, DynamicSupervisor, DynamicSupervisorRef, ExitReason, Failure, Flow, Init, Overflow,
+    Server, ServerRef, Shutdown, StartChildError, StartFailure, Strategy, Supervisor, SupervisorRef, Tree,
 };
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
@@ -524,4 +524,78 @@ async fn s5_3_a_child_that_blocks_its_thread_is_left_behind_without_its_name() {
         drop(release);
         assert!(timeout(SECOND * 30, gone).await.expect("it ends when it can").is_err());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s1_2_a_supervisor_whose_name_is_lost_while_it_starts_says_so_at_once_and_stops_its_children() {
+    let traces = Traces::new();
+    let (names, value) = (traces.names.clone(), traces.value());
+    let value = Arc::new(value);
+    // Nobody can have a name in a namespace that is closed.
+    let child = ChildSpec::task("child", move |cx| {
+        names.close();
+        let value = Arc::clone(&value);
+        async move {
+            cx.stopped().await;
+            drop(value);
+        }
+    });
+    let last = ChildSpec::server(|| Patient);
+    let inner = Supervisor::new(Strategy::OneForOne).id("inner").child(child).child(last);
+    let inner = ChildSpec::supervisor(inner).name(&traces.names, "inner");
+    let begun = Instant::now();
+    let started = bounded(Supervisor::new(Strategy::OneForOne).child(inner).start()).await;
+    assert!(started.is_err(), "{started:?}");
+    assert!(begun.elapsed() < SECOND, "{:?}: not a shutdown time later", begun.elapsed());
+    drop(started);
+    traces.assert_none("a supervisor without its name");
+}
+
+/// Comes up after its siblings have run for a while.
+struct Patient;
+
+impl Server for Patient {
+    type Message = Explosive;
+
+    async fn init(&mut self, _cx: &mut Context<Self>) -> Result<Init, Failure> {
+        settle().await;
+        Ok(Init::Ready)
+    }
+
+    async fn handle(&mut self, _: Explosive, _cx: &mut Context<Self>) -> Result<Flow, Failure> {
+        pending().await
+    }
+}
+
+/// Panics in its Drop, with a payload that does as well.
+struct Explosive(Arc<AtomicUsize>);
+
+struct Payload;
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        panic!("once more");
+    }
+}
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, SeqCst);
+        std::panic::panic_any(Payload);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_1_messages_that_panic_twice_when_they_are_dropped_hurt_nobody() {
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let mut spec =
+        ChildSpec::server(|| Patient).mailbox(2).overflow(Overflow::DropOldest).shutdown(Shutdown::BrutalKill);
+    let server = spec.reference();
+    let tree = Supervisor::new(Strategy::OneForOne).child(spec).start().await.unwrap();
+    for _ in 0..4 {
+        assert!(server.try_cast(Explosive(Arc::clone(&dropped))).is_ok());
+    }
+    assert_eq!(dropped.load(SeqCst), 2, "the oldest");
+    assert_eq!(bounded(tree.stop()).await, ExitReason::Shutdown);
+    assert_eq!(dropped.load(SeqCst), 4, "all of them");
 }

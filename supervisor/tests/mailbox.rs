@@ -2,13 +2,15 @@
 
 mod support;
 
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use supervisor::testing::settle;
 use supervisor::{
-    CallError, ChildSpec, Context, ExitReason, Failure, Flow, Overflow, Reply, SendError, Server, ServerRef, Strategy,
-    Supervisor, SupervisorRef, Tree,
+    CallError, ChildSpec, Context, ExitReason, Failure, Flow, Overflow, Reply, SendError, Server, ServerRef, Shutdown,
+    Strategy, Supervisor, SupervisorRef, Tree,
 };
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -153,6 +155,77 @@ async fn s8_3_a_sender_that_waits_for_a_server_that_is_gone_is_told() {
     assert_eq!(sent, [true, true, false, false], "two had been delivered, two come back");
     for call in calls {
         assert_eq!(call.await.unwrap(), Err(CallError::NotRunning));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s8_3_senders_keep_their_order_when_there_is_room_for_several_at_once() {
+    let Setup { journal, gate, server, tree } = busy(Overflow::Wait).await;
+    let mut casts = Vec::new();
+    for n in 1..=20 {
+        casts.push(cast(&server, n));
+        settle().await;
+    }
+    // The server empties the mailbox in one go, again and again.
+    gate.add_permits(100);
+    assert!(outputs_of(casts).await.into_iter().all(|sent| sent));
+    settle().await;
+    let order: Vec<_> = (0..=20).map(|n| n.to_string()).collect();
+    assert_eq!(journal.take(), order.join(" "));
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s8_3_a_sender_that_gives_up_when_it_is_its_turn_leaves_it_to_the_next() {
+    let Setup { journal, gate, server, tree } = busy(Overflow::Wait).await;
+    let mut casts = Vec::new();
+    for n in 1..=2 {
+        casts.push(cast(&server, n));
+        settle().await;
+    }
+    // Polled by hand, so that it can be told that there is room, and be gone before it has taken it.
+    let mut third = Box::pin(server.cast(Item::Cast(3)));
+    let waits = poll_fn(|task| Poll::Ready(third.as_mut().poll(task).is_pending())).await;
+    assert!(waits);
+    for n in 4..=5 {
+        casts.push(cast(&server, n));
+        settle().await;
+    }
+    gate.add_permits(1);
+    settle().await;
+    assert_eq!((server.mailbox().len, server.mailbox().waiting), (1, 3), "nobody overtakes");
+    drop(third);
+    settle().await;
+    assert_eq!((server.mailbox().len, server.mailbox().waiting), (2, 1), "the room is taken by another");
+    gate.add_permits(10);
+    assert!(outputs_of(casts).await.into_iter().all(|sent| sent));
+    settle().await;
+    assert_eq!(journal.take(), "0 1 2 4 5");
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s8_3_a_sender_that_waits_for_a_server_that_stays_down_is_told() {
+    for keeps in [false, true] {
+        let options = |spec: ChildSpec<_>| {
+            let spec = spec.id("server").shutdown(Shutdown::BrutalKill);
+            if keeps { spec.keep_mail() } else { spec }
+        };
+        let Setup { server, tree, .. } = busy_with(Item::Cast(0), options).await;
+        let casts: Vec<_> = (1..=6).map(|n| cast(&server, n)).collect();
+        let call = call(&server, 7);
+        settle().await;
+        let begun = Instant::now();
+        tree.terminate_child("server").await.unwrap();
+        assert_eq!(
+            outputs_of(casts).await,
+            [true, true, false, false, false, false],
+            "what was not delivered comes back"
+        );
+        assert_eq!(call.await.unwrap(), Err(CallError::NotRunning));
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert_eq!(server.mailbox().waiting, 0);
+        tree.stop().await;
     }
 }
 

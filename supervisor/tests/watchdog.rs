@@ -67,3 +67,19 @@ async fn s8_5_a_watchdog_is_no_matter_to_the_init_and_the_stop() {
     assert_eq!(tree.stop().await, ExitReason::Shutdown);
     assert_eq!(server.last_exit(), Some(ExitReason::Shutdown));
 }
+
+#[tokio::test(start_paused = true)]
+async fn s8_5_a_watchdog_is_no_matter_to_the_end_that_a_server_chose_itself() {
+    let slow = Script { stop_time: SECOND * 20, ..Script::default() };
+    let chosen = [(Ask::Stop(ExitReason::Normal), ExitReason::Normal), (Ask::Fail, ExitReason::error("told to fail"))];
+    for (ask, reason) in chosen {
+        let journal = Journal::default();
+        let (tree, server) = start(scripted("a", &journal, &slow).restart(Restart::Temporary)).await;
+        let begun = Instant::now();
+        tell(&server, ask);
+        server.child().ended(1).await;
+        assert_eq!((server.last_exit(), begun.elapsed()), (Some(reason), SECOND * 20));
+        assert_eq!(journal.take(), "+a -a", "it has terminated to the end");
+        tree.stop().await;
+    }
+}

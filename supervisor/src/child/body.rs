@@ -71,6 +71,6 @@ pub(crate) trait Starter: Send + Sync {
         false
     }
 
-    /// The child is down and stays: what is below it lets go of its names.
+    /// The child is down and stays: what is below it lets go of its names, and who waits for it is told.
     fn rested(&self) {}
 }

@@ -29,6 +29,11 @@ pub(crate) async fn catch<F: Future>(mut future: Pin<&mut Option<F>>) -> Result<
     }
 }
 
+/// Whether this panics: code of the user's that must not keep its caller from going on. The payload is dropped, whatever it does.
+pub(crate) fn panics(run: impl FnOnce()) -> bool {
+    catch_unwind(AssertUnwindSafe(run)).map_err(Panic::caught).is_err()
+}
+
 /// Has the location of panics noted, from now on.
 pub(crate) fn note_locations() {
     drop(at_once(catch_panic(async {})));

@@ -19,7 +19,7 @@ mod task;
 
 pub use blocking::BlockingContext;
 pub(crate) use body::{Body, Settings, Starter};
-pub(crate) use catch::{catch, note_locations};
+pub(crate) use catch::{catch, note_locations, panics};
 pub use context::TaskContext;
 pub(crate) use core::{Core, Host, Intent, Phase, Seat};
 pub use exit::Meltdown;

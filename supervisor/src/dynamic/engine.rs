@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
@@ -15,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::start::tell;
 use super::state::{At, Door, Shared};
-use crate::child::{Birth, Happening, Host, Intent, Meltdown, Note};
+use crate::child::{Birth, Happening, Host, Intent, Meltdown, Note, panics};
 use crate::metrics;
 use crate::rules::{Gate, Shutdown, Stage, Step, Window};
 use crate::tree::EventKind;
@@ -444,7 +443,7 @@ impl Drop for Engine {
 
 /// Drops what is the user's, whose Drop may panic.
 pub(super) fn discard<T>(value: T) {
-    if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+    if panics(|| drop(value)) {
         tracing::error!("the factory of a child panicked while it was dropped");
     }
 }

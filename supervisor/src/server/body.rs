@@ -79,6 +79,10 @@ impl<S: Server, F: Fn() -> S + Send + Sync + 'static> Starter for ServerStarter<
             name.release();
         }
     }
+
+    fn rested(&self) {
+        self.slot.wake_line();
+    }
 }
 
 impl<S: Server, F: Fn() -> S + Send + Sync + 'static> Drop for ServerStarter<S, F> {

@@ -7,21 +7,18 @@
 //!    the next one is up, for what was sent in between. So a sender never waits for a reply from a message that nobody
 //!    will read.
 //! 3. Once the spec is gone it is empty for good, and sends fail.
-//! 4. Where there is room and a line of senders, one of the line has been told: by the reader that made the room, or by the one
-//!    that leaves the line.
+//! 4. Where there is room and a line of senders, the first of the line has been told: by the reader that made the room, or by the
+//!    one that left the line before it. When nobody will make room any more, all of the line are told.
 
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use registry::{ExitReason, ProcessRef};
-use tokio::sync::Notify;
 use tokio::task::coop::cooperative;
 use tokio::time::Instant;
 
@@ -29,7 +26,7 @@ use super::bonds::{Exited, Signal, Signals};
 use super::envelope::Envelope;
 use super::overflow::{MailboxStats, Overflow};
 use super::queue::{Push, Queue};
-use crate::child::{Core, Seat, Settings};
+use crate::child::{Core, Phase, Seat, Settings, panics};
 
 pub(crate) struct Slot<M> {
     pub(super) core: Core,
@@ -38,8 +35,9 @@ pub(crate) struct Slot<M> {
     pub(super) drops_oldest: bool,
     /// Whether there are signals in the queue: looked at before each message, so without its lock.
     signalled: AtomicBool,
+    /// The incarnation that has handled its last message, and terminates.
+    pub(super) leaving: AtomicU32,
     queue: Mutex<Queue<M>>,
-    room: Notify,
 }
 
 /// Why a message is not in the mailbox.
@@ -61,8 +59,8 @@ impl<M: Send + 'static> Slot<M> {
             skip_expired: settings.skip_expired,
             drops_oldest: settings.overflow == Overflow::DropOldest,
             signalled: AtomicBool::new(false),
+            leaving: AtomicU32::new(0),
             queue: Mutex::new(Queue::new(settings.mailbox, settings.overflow)),
-            room: Notify::new(),
         })
     }
 
@@ -83,7 +81,6 @@ impl<M: Send + 'static> Slot<M> {
         let mut queue = self.queue.lock();
         queue.closed = true;
         self.empty(queue);
-        self.room.notify_waiters();
     }
 
     /// Sends whatever the phase, waiting for room. `None` once the spec is gone.
@@ -93,31 +90,32 @@ impl<M: Send + 'static> Slot<M> {
 
     /// Puts it in if there is room, or does what is to be done when there is none. Returns its number.
     pub(super) fn offer(&self, envelope: Envelope<M>) -> Result<u64, Refused<Envelope<M>>> {
-        let outcome = self.queue.lock().push(envelope, false);
+        let outcome = self.queue.lock().push(envelope, None);
         self.settle(outcome)
     }
 
-    /// Puts it in, and waits for room if need be.
-    pub(super) async fn deliver(&self, mut envelope: Envelope<M>) -> Result<u64, Refused<Envelope<M>>> {
-        let mut place = None;
-        loop {
-            let mut room = pin!(self.room.notified());
-            room.as_mut().enable();
-            let outcome = {
-                let mut queue = self.queue.lock();
-                let outcome = queue.push(envelope, place.is_some());
-                if matches!(outcome, Push::Full(_)) && place.is_none() {
-                    queue.waiting += 1;
-                    place = Some(Place(self));
-                }
-                outcome
-            };
-            match self.settle(outcome) {
-                Err(Refused::Full(back)) => envelope = back,
-                settled => return settled,
+    /// Puts it in, and waits for room if need be: as long as there is a server, or will be.
+    pub(super) async fn deliver(&self, envelope: Envelope<M>) -> Result<u64, Refused<Envelope<M>>> {
+        let mut envelope = Some(envelope);
+        let mut place = Place { slot: self, number: None };
+        poll_fn(|task| {
+            let Some(mine) = envelope.take() else { unreachable!("not polled after its end") };
+            // Cloned before the lock, and dropped after it: wakers are somebody else's code.
+            let waker = task.waker().clone();
+            let mut queue = self.queue.lock();
+            // Looked at under the lock: who is in line by then is woken by the end.
+            let outcome = if self.is_down() { Push::Closed(mine) } else { queue.push(mine, place.number) };
+            if let Push::Full(back) = outcome {
+                let stale = queue.line.wait(&mut place.number, waker);
+                drop(queue);
+                drop(stale);
+                envelope = Some(back);
+                return Poll::Pending;
             }
-            room.await;
-        }
+            drop(queue);
+            Poll::Ready(self.settle(outcome))
+        })
+        .await
     }
 
     #[inline]
@@ -181,10 +179,10 @@ impl<M: Send + 'static> Slot<M> {
                 drop(previous);
                 return Poll::Pending;
             };
-            let line = queue.waiting > 0;
+            let sender = queue.next_sender();
             drop(queue);
-            if line {
-                self.room.notify_one();
+            if let Some(sender) = sender {
+                sender.wake();
             }
             if self.skip_expired && envelope.call.as_ref().is_some_and(|call| call.due.is_over()) {
                 self.queue.lock().expired += 1;
@@ -213,7 +211,7 @@ impl<M: Send + 'static> Slot<M> {
         MailboxStats {
             len: queue.len(),
             capacity: queue.capacity(),
-            waiting: queue.waiting,
+            waiting: queue.line.len(),
             refused: queue.refused,
             dropped: queue.dropped,
             expired: queue.expired,
@@ -235,17 +233,26 @@ impl<M: Send + 'static> Slot<M> {
         self.queue.lock().refused += 1;
     }
 
+    /// Has all who wait for room look whether there will be any.
+    pub(super) fn wake_line(&self) {
+        let line = self.queue.lock().line.all();
+        line.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether nobody reads it, and nobody is about to.
+    fn is_down(&self) -> bool {
+        matches!(self.core.phase(), Phase::Down | Phase::Ended)
+    }
+
     /// Drops what is in it, and forgets who read it.
     fn empty(&self, mut queue: MutexGuard<'_, Queue<M>>) {
         let mail = queue.drain();
         let reader = queue.reader.leave();
-        let line = queue.waiting.min(mail.len());
+        let line = queue.line.all();
         drop(queue);
         drop(reader);
         mail.into_iter().for_each(discard);
-        for _ in 0..line {
-            self.room.notify_one();
-        }
+        line.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -277,6 +284,7 @@ impl<M: Send + 'static> Seat for Slot<M> {
         if self.keep_mail {
             let reader = self.queue.lock().reader.leave();
             drop(reader);
+            self.wake_line();
         } else {
             self.empty(self.queue.lock());
         }
@@ -285,23 +293,27 @@ impl<M: Send + 'static> Seat for Slot<M> {
 
 /// Drops a user's value, whose Drop may panic.
 fn discard<T>(value: T) {
-    if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+    if panics(|| drop(value)) {
         tracing::error!("a message panicked while it was dropped");
     }
 }
 
-/// A place in the line for room.
-struct Place<'a, M>(&'a Slot<M>);
+/// A place in the line for room, once there is one.
+struct Place<'a, M> {
+    slot: &'a Slot<M>,
+    number: Option<u64>,
+}
 
 impl<M> Drop for Place<'_, M> {
     fn drop(&mut self) {
-        let next = {
-            let mut queue = self.0.queue.lock();
-            queue.waiting -= 1;
-            queue.waiting > 0 && queue.has_room()
+        let Some(number) = self.number else { return };
+        let (stale, next) = {
+            let mut queue = self.slot.queue.lock();
+            (queue.line.leave(number), queue.next_sender())
         };
-        if next {
-            self.0.room.notify_one();
+        drop(stale);
+        if let Some(next) = next {
+            next.wake();
         }
     }
 }

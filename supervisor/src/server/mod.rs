@@ -6,6 +6,7 @@ mod call;
 mod context;
 mod contract;
 mod envelope;
+mod line;
 mod mailbox;
 mod overflow;
 mod queue;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::bonds::Signals;
 use super::envelope::{Due, Envelope, after};
+use super::line::Line;
 use super::overflow::Overflow;
 
 /// Up to here the room for messages is kept when the last of them has been taken.
@@ -25,8 +26,8 @@ pub(super) struct Queue<M> {
     /// News of the ends of other processes: not mail, and never more than was asked for.
     pub(super) signals: Option<Box<Signals>>,
     pub(super) closed: bool,
-    /// Senders in the line for room. While there is a line, newcomers go to its end.
-    pub(super) waiting: usize,
+    /// Senders that wait for room. While there is a line, newcomers go to its end.
+    pub(super) line: Line,
     pub(super) reader: Reader,
     pub(super) refused: u64,
     pub(super) dropped: u64,
@@ -89,7 +90,7 @@ impl<M> Queue<M> {
             due: None,
             signals: None,
             closed: false,
-            waiting: 0,
+            line: Line::default(),
             reader: Reader::default(),
             refused: 0,
             dropped: 0,
@@ -109,13 +110,13 @@ impl<M> Queue<M> {
         self.mail.len() < self.capacity
     }
 
-    /// `in_line` for a sender that has waited.
+    /// `place` for a sender that has waited.
     #[inline]
-    pub(super) fn push(&mut self, envelope: Envelope<M>, in_line: bool) -> Push<M> {
+    pub(super) fn push(&mut self, envelope: Envelope<M>, place: Option<u64>) -> Push<M> {
         if self.closed {
             return Push::Closed(envelope);
         }
-        if self.has_room() && (in_line || self.waiting == 0) {
+        if self.has_room() && self.line.is_first(place) {
             self.mail.push_back(envelope);
             return Push::In(self.last(), self.reader.wanted());
         }
@@ -165,6 +166,12 @@ impl<M> Queue<M> {
             self.mail = VecDeque::new();
         }
         Some(envelope)
+    }
+
+    /// Whose turn it is to send, to be woken: the first of the line, if there is room.
+    #[inline]
+    pub(super) fn next_sender(&mut self) -> Option<Waker> {
+        if self.has_room() { self.line.first() } else { None }
     }
 
     /// Everything that is in it.

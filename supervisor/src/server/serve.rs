@@ -60,6 +60,7 @@ fn serve<S: Server, F: Fn() -> S + Send + Sync + 'static>(
         guard.ready();
 
         let reason = handle_all(&mut server, &mut cx).await;
+        cx.slot.leaving.store(cx.incarnation(), Release);
         server.terminate(&reason).await;
         Outcome::Exited(reason)
     }

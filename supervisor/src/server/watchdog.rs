@@ -13,13 +13,16 @@ use super::mailbox::Slot;
 const LOOKS: u32 = 4;
 
 /// Looks at the count of handled messages now and then, which costs the server nothing, and cuts the incarnation off when
-/// it has been at one and the same for `limit`.
+/// it has been at one and the same for `limit`. What it does after the last one is no message.
 pub(super) async fn watch<M: Send + 'static>(slot: Arc<Slot<M>>, incarnation: u32, limit: Duration) {
     let period = (limit / LOOKS).max(Duration::from_millis(1));
     // The message that is handled, and when it was first seen.
     let mut seen: Option<(u64, Instant)> = None;
     loop {
         sleep(period).await;
+        if slot.leaving.load(Acquire) == incarnation {
+            return;
+        }
         // Odd while a message is handled.
         let progress = slot.core.progress.load(Acquire);
         seen = match seen {

@@ -1,12 +1,11 @@
 //! Carrying out what was decided.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use registry::{ExitReason, ProcessRef};
 
 use super::engine::Engine;
-use crate::child::{Birth, Happening, Intent, Note, Phase, Seat, Spec};
+use crate::child::{Birth, Happening, Intent, Note, Phase, Seat, Spec, panics};
 use crate::error::StartFailure;
 use crate::metrics;
 use crate::rules::{Action, Key};
@@ -14,27 +13,36 @@ use crate::rules::{Action, Key};
 impl Engine<'_> {
     /// Carries out all actions that the machine has decided on.
     pub(super) fn carry_out(&mut self) {
-        for action in self.machine.take_actions() {
-            match action {
-                Action::Start { key, generation } => self.start(key, generation),
-                Action::Ask { key, returns } => {
-                    if let Some(child) = self.children.get(&key) {
-                        self.limit(&child.spec);
-                        child.spec.starter.core().ask(returns);
-                    }
-                }
-                Action::Abort { key, timed_out, returns } => {
-                    let intent = if timed_out { Intent::TimedOut } else { Intent::Kill };
-                    self.abort(key, intent, returns);
-                }
-                Action::Abandon { key } => self.abandon(key),
-                Action::Overdue { key, ask, returns } => self.cut_short(key, ask, returns),
-                Action::Restarting { key, cause } => self.note_restart(key, &cause),
-                Action::Rested { key } => self.rest(key),
-                Action::Removed { key } => self.remove(key),
-                Action::Booted => self.boot(),
-                Action::Finished(ending) => self.finished = Some(ending),
+        // One of them may make the machine decide on others.
+        loop {
+            let actions = self.machine.take_actions();
+            if actions.is_empty() {
+                return;
             }
+            actions.into_iter().for_each(|action| self.carry_out_one(action));
+        }
+    }
+
+    fn carry_out_one(&mut self, action: Action) {
+        match action {
+            Action::Start { key, generation } => self.start(key, generation),
+            Action::Ask { key, returns } => {
+                if let Some(child) = self.children.get(&key) {
+                    self.limit(&child.spec);
+                    child.spec.starter.core().ask(returns);
+                }
+            }
+            Action::Abort { key, timed_out, returns } => {
+                let intent = if timed_out { Intent::TimedOut } else { Intent::Kill };
+                self.abort(key, intent, returns);
+            }
+            Action::Abandon { key } => self.abandon(key),
+            Action::Overdue { key, ask, returns } => self.cut_short(key, ask, returns),
+            Action::Restarting { key, cause } => self.note_restart(key, &cause),
+            Action::Rested { key } => self.rest(key),
+            Action::Removed { key } => self.remove(key),
+            Action::Booted => self.boot(),
+            Action::Finished(ending) => self.finished = Some(ending),
         }
     }
 
@@ -121,7 +129,7 @@ impl Engine<'_> {
         self.ids.remove(child.spec.id());
         let id = child.spec.id().clone();
         // The factory is the user's, and its Drop too.
-        if catch_unwind(AssertUnwindSafe(|| drop(child))).is_err() {
+        if panics(|| drop(child)) {
             tracing::error!(child = %id, "the factory of a child panicked while it was dropped");
         }
     }

@@ -4,7 +4,6 @@
 //! children is free. Whoever has the result of a task finds room for the next one.
 
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -15,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::exit::TaskExit;
-use crate::child::{Birth, ChildId, ChildKind, Core, Guard, Outcome, Seat, Spec, Starter, catch};
+use crate::child::{Birth, ChildId, ChildKind, Core, Guard, Outcome, Seat, Spec, Starter, catch, panics};
 use crate::error::StartFailure;
 use crate::rules::{Restart, Shutdown};
 
@@ -156,11 +155,11 @@ impl<T: Send + 'static> Drop for OnceStarter<T> {
         let finished = value.ok_or(TaskExit::Exited(reason));
         let Some(reply) = self.reply.get_mut().take() else { return };
         // Nobody may be there to have it, and its Drop is the user's.
-        let told = catch_unwind(AssertUnwindSafe(|| match reply {
+        let told = panics(|| match reply {
             ReplyTo::Handle(sender) => drop(sender.send(finished)),
             ReplyTo::Stream(sender, index) => drop(sender.send((index, finished))),
-        }));
-        if told.is_err() {
+        });
+        if told {
             tracing::error!("the result of a task panicked while it was dropped");
         }
     }

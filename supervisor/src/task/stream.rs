@@ -199,9 +199,10 @@ where
                 break;
             };
             moved = true;
+            // Counted only then: a panic in here leaves no place that is waited for.
+            let future = (self.work)(input);
             let index = self.taken;
             self.taken += 1;
-            let future = (self.work)(input);
             match self.supervisor.begin(future, ReplyTo::Stream(self.sender.clone(), index)) {
                 Ok(child) => {
                     let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
