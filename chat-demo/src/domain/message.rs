@@ -104,6 +104,17 @@ pub enum MessageState {
     Deleted,
 }
 
+impl MessageState {
+    /// One word for what became of it, as pages and frames say it; nothing for a message that is as it was said.
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Said => None,
+            Self::Edited => Some("edited"),
+            Self::Deleted => Some("deleted"),
+        }
+    }
+}
+
 /// A message that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {

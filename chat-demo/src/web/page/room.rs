@@ -134,12 +134,8 @@ fn together(previous: &Message, next: &Message) -> bool {
 fn item(message: &Message, viewer: Option<&Person>, first: bool) -> Markup {
     let author = &message.author;
     let mine = viewer.is_some_and(|viewer| viewer.id == author.id);
-    let state = match message.state {
-        MessageState::Said => None,
-        MessageState::Edited => Some("edited"),
-        MessageState::Deleted => Some("deleted"),
-    };
-    let deleted = state == Some("deleted");
+    let state = message.state.word();
+    let deleted = message.state == MessageState::Deleted;
     let action = (message.kind == Kind::Action).then_some("action");
     html! {
         li.message.(hue(author.id)).first[first].mine[mine].deleted[deleted].action[action.is_some()] data-state=[state] data-kind=[action]
@@ -155,7 +151,7 @@ fn item(message: &Message, viewer: Option<&Person>, first: bool) -> Markup {
                 @else if action.is_some() { span.actor { (author.name) } " " span.act { (message.body.as_str()) } }
                 @else { (message.body.as_str()) }
             }
-            @if state == Some("edited") { span.changed { "edited" } }
+            @if message.state == MessageState::Edited { span.changed { "edited" } }
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Kind, Message, MessageState, Person, PersonId, Revision, Seq, UnixMillis};
+use crate::domain::{Kind, Message, Person, PersonId, Revision, Seq, UnixMillis};
 
 /// The version spoken here.
 pub(crate) const VERSION: u32 = 1;
@@ -126,11 +126,7 @@ impl<'a> From<&'a Message> for Said<'a> {
             kind: message.kind,
             body: message.body.as_str(),
             revision: message.revision,
-            state: match message.state {
-                MessageState::Said => None,
-                MessageState::Edited => Some("edited"),
-                MessageState::Deleted => Some("deleted"),
-            },
+            state: message.state.word(),
         }
     }
 }
