@@ -8,17 +8,12 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::body::{Body, Settings, Starter};
 use super::catch::at_once;
-use super::core::{Core, Seat};
-use super::exit::Outcome;
+use super::core::Seat;
 use super::id::ChildId;
-use super::life::{Birth, Guard};
-use super::name::Published;
-use super::reference::ChildRef;
+use super::life::Guard;
+use super::plain::{Plain, Run};
 use super::spec::ChildKind;
-use super::task::Plain;
-use crate::error::StartFailure;
 
 /// What a blocking child is given: a flag to look at, and the runtime that it was started from.
 ///
@@ -78,78 +73,31 @@ impl fmt::Debug for BlockingContext {
     }
 }
 
-pub(super) struct BlockingBody<F> {
-    run: F,
-    seat: Option<Arc<Plain>>,
-}
+/// What a thread runs.
+pub(super) struct BlockingRun<F>(Arc<F>);
 
-impl<F> BlockingBody<F> {
+impl<F> BlockingRun<F> {
     pub(super) fn new(run: F) -> Self {
-        Self { run, seat: None }
+        Self(Arc::new(run))
     }
 }
 
-impl<F, T> Body<ChildRef> for BlockingBody<F>
+impl<F, T> Run for BlockingRun<F>
 where
     F: Fn(BlockingContext) -> T + Send + Sync + 'static,
     T: IntoExitReason,
 {
-    fn handle(&mut self, settings: &Settings) -> ChildRef {
-        let seat = self.seat.get_or_insert_with(|| Plain::new(settings));
-        ChildRef::new(Arc::clone(seat) as _)
-    }
+    const KIND: ChildKind = ChildKind::Blocking;
 
-    fn assemble(self: Box<Self>, settings: &Settings, name: Option<Box<dyn Published>>) -> Arc<dyn Starter> {
-        let seat = self.seat.unwrap_or_else(|| Plain::new(settings));
-        Arc::new(BlockingStarter { run: Arc::new(self.run), seat, name })
-    }
-}
-
-struct BlockingStarter<F> {
-    run: Arc<F>,
-    seat: Arc<Plain>,
-    name: Option<Box<dyn Published>>,
-}
-
-impl<F, T> Starter for BlockingStarter<F>
-where
-    F: Fn(BlockingContext) -> T + Send + Sync + 'static,
-    T: IntoExitReason,
-{
-    fn seat(&self) -> Arc<dyn Seat> {
-        Arc::clone(&self.seat) as _
-    }
-
-    fn core(&self) -> &Core {
-        self.seat.core()
-    }
-
-    fn kind(&self) -> ChildKind {
-        ChildKind::Blocking
-    }
-
-    fn start(self: Arc<Self>, birth: Birth) -> Result<Option<AbortHandle>, StartFailure> {
-        let core = self.seat.core();
-        if let Some(name) = &self.name {
-            name.reserve()?;
-        }
-        core.begin();
-        let mut guard = Guard::new(self.seat(), birth);
-        if let Some(name) = &self.name
-            && let Err(failure) = name.publish(&self.seat().process(core.incarnation()))
-        {
-            guard.finish(Outcome::Refused(Box::new(failure)));
-            return Ok(None);
-        }
-        let runtime = Handle::current();
+    fn run(&self, seat: &Arc<Plain>, guard: Guard) -> Option<AbortHandle> {
+        let (core, runtime) = (seat.core(), Handle::current());
         let context = BlockingContext {
-            seat: Arc::clone(&self.seat),
+            seat: Arc::clone(seat),
             incarnation: core.incarnation(),
             token: core.token(),
             runtime: runtime.clone(),
         };
-        let run = Arc::clone(&self.run);
-        guard.ready();
+        let run = Arc::clone(&self.0);
         let thread = std::thread::Builder::new().name(core.id().to_string());
         let span = core.span();
         let started = thread.spawn(move || {
@@ -162,22 +110,6 @@ where
         if let Err(error) = started {
             tracing::error!(child = %core.id(), %error, "no thread for a blocking child");
         }
-        Ok(None)
-    }
-
-    fn release(&self) {
-        if let Some(name) = &self.name {
-            name.release();
-        }
-    }
-}
-
-impl<F> Drop for BlockingStarter<F> {
-    fn drop(&mut self) {
-        // Whoever sees that it is gone finds its name free.
-        if let Some(name) = &self.name {
-            name.release();
-        }
-        self.seat.core().close();
+        None
     }
 }

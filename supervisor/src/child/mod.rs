@@ -10,6 +10,7 @@ mod id;
 mod life;
 mod limit;
 mod name;
+mod plain;
 mod readiness;
 mod reference;
 mod scope;

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use registry::{IntoExitReason, Namespace, ServiceKey};
 
-use super::blocking::{BlockingBody, BlockingContext};
+use super::blocking::{BlockingContext, BlockingRun};
 use super::body::{Body, Settings, Starter};
 use super::context::TaskContext;
 use super::id::ChildId;
 use super::name::{Name, Naming};
+use super::plain::PlainBody;
 use super::readiness::{READY_TIME, Readiness};
 use super::reference::ChildRef;
-use super::task::TaskBody;
+use super::task::TaskRun;
 use crate::error::StartError;
 use crate::rules::{AutoShutdown, Backoff, Policy, Restart, Shutdown};
 use crate::server::{Overflow, Server, ServerBody, ServerRef};
@@ -190,7 +191,7 @@ impl ChildSpec<ChildRef> {
         F: Fn(TaskContext) -> T + Send + Sync + 'static,
         T: Future<Output: IntoExitReason> + Send + 'static,
     {
-        Self::new(id.into(), ChildKind::Task, Box::new(TaskBody::new(factory)))
+        Self::new(id.into(), ChildKind::Task, Box::new(PlainBody::new(TaskRun::new(factory))))
     }
 
     /// Counts it as up only when it says so, by [`TaskContext::ready`] or [`BlockingContext::ready`]: systemd's `Type=notify`.
@@ -226,7 +227,7 @@ impl ChildSpec<ChildRef> {
         F: Fn(BlockingContext) -> T + Send + Sync + 'static,
         T: IntoExitReason,
     {
-        Self::new(id.into(), ChildKind::Blocking, Box::new(BlockingBody::new(run)))
+        Self::new(id.into(), ChildKind::Blocking, Box::new(PlainBody::new(BlockingRun::new(run))))
     }
 }
 
