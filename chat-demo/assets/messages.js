@@ -32,8 +32,29 @@ export const avatar = (name) => {
   return node;
 };
 
+const size = (bytes) => {
+  if (bytes < 1024) return `${bytes} bytes`;
+  return bytes < 1_048_576 ? `${Math.ceil(bytes / 1024)} KB` : `${(bytes / 1_048_576).toFixed(1)} MB`;
+};
+
+/** The link to a file that came with a message. */
+function fileLink(seq, file) {
+  const link = make("a", "file");
+  link.href = `/rooms/${find("[data-room]").dataset.room}/files/${seq}`;
+  link.download = "";
+  if (file.thumbnail) {
+    const picture = make("img");
+    [picture.width, picture.height] = file.thumbnail;
+    Object.assign(picture, { alt: "", loading: "lazy", src: `${link.href}/thumbnail` });
+    link.append(picture);
+  }
+  const scanned = file.scanned ? "" : ", not scanned";
+  link.append(make("span", "file-name", file.name), make("span", "file-size", `${size(file.size)}${scanned}`));
+  return link;
+}
+
 /** The element of a message, sent or to be sent. */
-export function messageItem({ seq, id, author, at, kind, body, state }, me) {
+export function messageItem({ seq, id, author, at, kind, body, state, file }, me) {
   const time = make("time", "", clock.format(at));
   time.dateTime = new Date(at).toISOString();
   time.title = fullDate.format(at);
@@ -46,6 +67,10 @@ export function messageItem({ seq, id, author, at, kind, body, state }, me) {
     bubble.replaceChildren(make("span", "actor", author.name), " ", make("span", "act", body));
   }
   item.append(avatar(author.name), meta, bubble);
+  if (file && state !== "deleted") {
+    bubble.hidden = !body;
+    item.append(fileLink(seq, file));
+  }
   Object.assign(item.dataset, { author: author.id, at, id });
   if (seq) item.dataset.seq = seq;
   if (state) alter(item, { body, state });
@@ -57,6 +82,8 @@ export function alter(item, { body, state }) {
   const gone = state === "deleted";
   item.dataset.state = state;
   item.classList.toggle("deleted", gone);
+  if (gone) find(".file", item)?.remove();
+  find(".bubble", item).hidden = false;
   if (gone) find(".bubble", item).textContent = "This message was deleted";
   else words(item).textContent = body;
   find(".changed", item)?.remove();
@@ -78,6 +105,7 @@ export function readItem(item) {
     kind: item.dataset.kind,
     body: written(item),
     state: item.dataset.state,
+    file: item.dataset.file && JSON.parse(item.dataset.file),
   };
 }
 

@@ -3,6 +3,7 @@
 import { MAX_BODY, newId, RoomClient } from "./client.js";
 import { showHelp, understand } from "./commands.js";
 import { alter, arrange, avatar, find, hue, make, messageItem, readItem, written } from "./messages.js";
+import { uploads } from "./upload.js";
 
 function button(className, text, action) {
   const node = make("button", className, text);
@@ -369,6 +370,7 @@ export function start(page) {
   field.value = sessionStorage.getItem(memory("draft")) ?? "";
   measure();
   for (const entry of JSON.parse(sessionStorage.getItem(memory("unsent")) ?? "[]")) enqueue(entry);
+  uploads(find("#attach"), log, say);
   toEnd();
   client.connect();
 }

@@ -1,6 +1,7 @@
 //! The whole program: its tree, from the store up to the web endpoint.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::config::Config;
 use crate::domain::People;
 use crate::domain::account::Accounts;
 use crate::domain::room::Rooms;
+use crate::domain::upload::{Folder, Uploads};
 use crate::store::{Location, OpenError, Place, Store};
 use crate::web::{self, Bounds, Cookies, Doors, Endpoint, LiveSessions, Origins, Web};
 use crate::{health, telemetry};
@@ -27,7 +29,8 @@ use crate::{health, telemetry};
 /// ├── store                    the writer of the database
 /// ├── rooms (dynamic)
 /// │   └── room:CODE …          transient, started on first use
-/// ├── health                   asks the store and the rooms whether they work
+/// ├── uploads                  looks at files, and publishes them
+/// ├── health                   asks the services whether they work
 /// ├── sessions                 asks the store whether those with sockets go on
 /// └── web                      pages and sockets
 /// ```
@@ -36,6 +39,7 @@ pub struct App {
     tree: Tree<SupervisorRef>,
     address: SocketAddr,
     rooms: Rooms,
+    uploads: Uploads,
 }
 
 /// Why the program does not start. Each says in one line what is wrong and what can be done.
@@ -64,6 +68,15 @@ pub enum StartError {
         /// What is wrong with it.
         #[source]
         cause: OpenError,
+    },
+    /// Files cannot be kept.
+    #[error("cannot keep files in {}: {cause}; choose another folder with --files PATH", path.display())]
+    Files {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        cause: std::io::Error,
     },
     /// Something did not come up.
     #[error("the program did not come up: {0}")]
@@ -94,11 +107,13 @@ impl App {
         let store = Store::new(namespace.clone());
         let rooms = Rooms::new(namespace.clone(), store.clone(), limits);
         let accounts = Accounts::new(store.clone(), &limits);
+        let uploads = Uploads::new(namespace.clone(), folder(&config)?, config.clamd.clone(), limits);
         let live = Arc::<LiveSessions>::default();
         let sessions = live.child_spec(&store, limits.session_check);
         let web = Web {
             rooms: rooms.clone(),
             people: People::new(&namespace, store.clone()),
+            uploads: uploads.clone(),
             store,
             limits,
             origins: Arc::new(Origins::new(address, &config.origins)),
@@ -120,12 +135,13 @@ impl App {
             .child(telemetry::upkeep(metrics))
             .child(Store::child_spec(&namespace, place))
             .child(Rooms::child_spec(&namespace))
-            .child(health::child_spec(&namespace, config.health_period))
+            .child(uploads.child_spec())
+            .child(health::child_spec(&namespace, &uploads, config.health_period))
             .child(sessions)
             .child(web::child_spec(&endpoint, web))
             .start()
             .await?;
-        Ok(Self { tree, address, rooms })
+        Ok(Self { tree, address, rooms, uploads })
     }
 
     /// Where it listens.
@@ -141,6 +157,11 @@ impl App {
     /// The rooms.
     pub fn rooms(&self) -> &Rooms {
         &self.rooms
+    }
+
+    /// The uploads.
+    pub fn uploads(&self) -> &Uploads {
+        &self.uploads
     }
 
     /// The root of the tree.
@@ -159,6 +180,13 @@ fn listen(address: SocketAddr) -> Result<Endpoint, StartError> {
         std::io::ErrorKind::AddrInUse => StartError::PortInUse(address),
         _ => StartError::Listen { address, cause },
     })
+}
+
+/// Where files are kept: with a database in memory, for as long as the program runs.
+fn folder(config: &Config) -> Result<Folder, StartError> {
+    let path = config.files.clone().unwrap_or_else(|| config.database.with_extension("files"));
+    let folder = if config.memory && config.files.is_none() { Folder::temporary() } else { Folder::new(path.clone()) };
+    folder.map_err(|cause| StartError::Files { path, cause })
 }
 
 async fn prepare(location: Location) -> Result<Place, StartError> {

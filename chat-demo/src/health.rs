@@ -6,15 +6,17 @@ use registry::{MonitorError, Namespace};
 use supervisor::{ChildRef, ChildSpec};
 
 use crate::domain::room::Rooms;
+use crate::domain::upload::Uploads;
 use crate::store::Store;
 
 /// Monitors every service for as long as it runs.
-pub(crate) fn child_spec(namespace: &Namespace, period: Duration) -> ChildSpec<ChildRef> {
-    let namespace = namespace.clone();
+pub(crate) fn child_spec(namespace: &Namespace, uploads: &Uploads, period: Duration) -> ChildSpec<ChildRef> {
+    let (namespace, uploads) = (namespace.clone(), uploads.clone());
     ChildSpec::task("health", move |cx| {
-        let namespace = namespace.clone();
+        let (namespace, uploads) = (namespace.clone(), uploads.clone());
         async move {
-            let _monitors = [Store::monitor(&namespace, period)?, Rooms::monitor(&namespace, period)?];
+            let _monitors =
+                [Store::monitor(&namespace, period)?, Rooms::monitor(&namespace, period)?, uploads.monitor(period)?];
             cx.stopped().await;
             Ok::<_, MonitorError>(())
         }

@@ -16,6 +16,7 @@ const CLOSED: &str = "chat_sockets_closed_total";
 const REJOINS: &str = "chat_rejoins_total";
 const ROOMS: &str = "chat_rooms_started_total";
 const COMMITS: &str = "chat_store_transactions_total";
+const UPLOADS: &str = "chat_uploads_total";
 const RETRIES: &str = "chat_store_retries_total";
 
 /// How often samples are folded into their summaries.
@@ -47,6 +48,7 @@ pub fn describe() {
     describe_counter!(REJOINS, "Times that a socket went on with another incarnation of its room");
     describe_counter!(ROOMS, "Incarnations of rooms that came up");
     describe_counter!(COMMITS, "Transactions of the store, by result");
+    describe_counter!(UPLOADS, "Uploads that are over, by what became of them");
     describe_counter!(RETRIES, "Batches of messages that had to be given to the store again");
     for name in [STORED, OPENED, REJOINS, ROOMS, RETRIES] {
         counter!(name).absolute(0);
@@ -77,6 +79,11 @@ pub(crate) fn store_committed() {
 
 pub(crate) fn store_failed() {
     counter!(COMMITS, "result" => "failed").increment(1);
+}
+
+/// `result` is one of ours.
+pub(crate) fn upload_ended(result: &'static str) {
+    counter!(UPLOADS, "result" => result).increment(1);
 }
 
 pub(crate) fn store_retried() {

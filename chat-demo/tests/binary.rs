@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
@@ -105,8 +106,11 @@ async fn a_signal_ends_it_in_order() {
         drop(socket);
         let status = tokio::task::block_in_place(|| running.child.wait()).unwrap();
         assert_eq!(status.code(), Some(0), "{signal}");
-        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
-        assert_eq!(left, ["chat.sqlite3"], "the log of the database is folded in");
+        let names =
+            |path| std::fs::read_dir(path).unwrap().map(|file| file.unwrap().file_name()).collect::<BTreeSet<_>>();
+        let left = names(folder.path());
+        assert!(left.iter().eq(["chat.files", "chat.sqlite3"]), "the log of the database is folded in: {left:?}");
+        assert!(names(&folder.path().join("chat.files/quarantine")).is_empty(), "{signal}");
     }
 }
 

@@ -58,7 +58,7 @@ async fn the_first_page_is_light() {
         let imports = if path.ends_with(".js") { quoted(&asset.body, "./") } else { Vec::new() };
         wanted.extend(imports.iter().map(|import| format!("{folder}/{}", &import[2..])));
     }
-    assert_eq!(loaded.len(), 7, "{loaded:?}");
+    assert_eq!(loaded.len(), 8, "{loaded:?}");
     assert!(ada.get("/assets/old/chat.js").await.header("cache-control").unwrap().contains("no-cache"));
     println!("a room with everything it loads: {weight} bytes");
     assert!(weight < 60_000, "{weight} bytes");
@@ -216,7 +216,7 @@ async fn the_operator_is_told() {
     let told: serde_json::Value = serde_json::from_str(&health.body).unwrap();
     assert_eq!((health.status, &told["status"]), (200, &"healthy".into()), "{told}");
     let services: Vec<_> = told["services"].as_array().unwrap().iter().map(|service| &service["service"]).collect();
-    assert_eq!(services, ["rooms", "store"]);
+    assert_eq!(services, ["rooms", "store", "uploads"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

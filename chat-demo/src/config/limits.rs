@@ -99,6 +99,18 @@ pub struct Limits {
     /// Times a minute that somebody at one address may try to log in or make an account in the long run
     #[arg(long, env = "CHAT_ADDRESS_LOGINS_PER_MINUTE", default_value = "10.0", value_parser = rate, value_name = "N", hide_short_help = true)]
     pub address_logins_per_minute: f64,
+    /// Bytes that a file may have (default: 25 MB)
+    #[arg(long, env = "CHAT_UPLOAD_BYTES", default_value = "26214400", value_parser = clap::value_parser!(u64).range(1..), value_name = "N", hide_short_help = true)]
+    pub upload_bytes: u64,
+    /// Uploads that are worked on at once
+    #[arg(long, env = "CHAT_UPLOAD_JOBS", default_value = "5", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub upload_jobs: usize,
+    /// Uploads there are at once, those that are being received or wait included. Further ones are refused
+    #[arg(long, env = "CHAT_UPLOADS", default_value = "64", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub uploads: usize,
+    /// How long nothing at all may come of a file that is being received
+    #[arg(long, env = "CHAT_UPLOAD_PAUSE", default_value = "30s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub upload_pause: Duration,
     /// How long open sockets may take to close when the program ends
     #[arg(long, env = "CHAT_DRAIN", default_value = "3s", value_parser = time, value_name = "TIME", hide_short_help = true)]
     pub drain: Duration,

@@ -8,6 +8,7 @@ use axum::http::HeaderName;
 use clap::{Parser, ValueEnum};
 
 use super::{AdminToken, CookieKey, Limits};
+use crate::domain::upload::ScannerAddress;
 use crate::store::DatabaseUrl;
 
 /// A room chat whose processes can be killed while people talk.
@@ -35,6 +36,16 @@ pub struct Config {
     /// Keep nothing: rooms and messages live in memory until the program ends
     #[arg(long, env = "CHAT_MEMORY", conflicts_with = "database")]
     pub memory: bool,
+
+    /// Folder for the files that people send; without it, one beside the SQLite file, named like it with the ending
+    /// files. Several programs on one PostgreSQL database need the same
+    #[arg(long, env = "CHAT_FILES", value_name = "PATH")]
+    pub files: Option<PathBuf>,
+
+    /// The clamd that looks at every file (host:port, or the path of a socket). Without it files are told as not
+    /// scanned; with it and while it is down, all are refused
+    #[arg(long, env = "CHAT_CLAMD", value_name = "ADDRESS")]
+    pub clamd: Option<ScannerAddress>,
 
     /// Origin (scheme, host and port) from which browsers may talk to this server; may be given several times.
     /// The address listened on is always among them

@@ -60,7 +60,7 @@ impl Body {
         Self(text.into())
     }
 
-    /// What a deleted message says.
+    /// What a deleted message says, and one that is nothing but a file.
     pub(crate) fn empty() -> Self {
         Self("".into())
     }

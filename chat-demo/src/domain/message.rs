@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Body, ClientId, DisplayName};
+use super::{Attachment, Body, ClientId, DisplayName};
 
 /// The number of a message in its room: 1, 2, 3 … without a gap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,6 +63,8 @@ pub struct Draft {
     pub kind: Kind,
     /// What it says.
     pub body: Body,
+    /// The file that comes with it.
+    pub attachment: Option<Box<Attachment>>,
     /// When it reached the room.
     pub at: UnixMillis,
 }
@@ -82,8 +84,18 @@ pub enum Kind {
 impl Draft {
     /// The message that this is once it has a number.
     pub fn numbered(self, seq: Seq) -> Message {
-        let Self { author, client_id, kind, body, at } = self;
-        Message { seq, author, client_id, kind, body, at, revision: Revision::default(), state: MessageState::Said }
+        let Self { author, client_id, kind, body, attachment, at } = self;
+        Message {
+            seq,
+            author,
+            client_id,
+            kind,
+            body,
+            attachment,
+            at,
+            revision: Revision::default(),
+            state: MessageState::Said,
+        }
     }
 }
 
@@ -128,6 +140,8 @@ pub struct Message {
     pub kind: Kind,
     /// What it says.
     pub body: Body,
+    /// The file that came with it; a deleted message has none.
+    pub attachment: Option<Box<Attachment>>,
     /// When it reached the room.
     pub at: UnixMillis,
     /// The change by which it became what it is.

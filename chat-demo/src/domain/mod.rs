@@ -4,6 +4,7 @@
 //! `mod.rs`, the functions that hide processes and names from the callers.
 
 pub mod account;
+mod attachment;
 mod body;
 mod client_id;
 mod code;
@@ -13,7 +14,9 @@ mod name;
 mod people;
 pub mod room;
 mod text;
+pub mod upload;
 
+pub use attachment::{Attachment, FileId, FileName, MAX_FILE_NAME_CHARS};
 pub use body::{Body, BodyError, MAX_BODY_BYTES};
 pub use client_id::{ClientId, ClientIdError};
 pub use code::{ALPHABET, CODE_LENGTH, CodeError, RoomCode};

@@ -1,7 +1,7 @@
 //! What all databases have in common: how values become columns, and when a message may be changed.
 
 use super::Changed;
-use crate::domain::{Body, Kind, Message, MessageState, PersonId};
+use crate::domain::{Attachment, Body, Kind, Message, MessageState, PersonId};
 
 /// The message, if `author` may change it into this; otherwise what is to be answered.
 pub(super) fn changeable(found: Option<Message>, author: PersonId, body: Option<&Body>) -> Result<Message, Changed> {
@@ -52,4 +52,12 @@ pub(super) fn unsigned(number: i64) -> u64 {
 
 pub(super) fn signed(number: u64) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
+}
+
+pub(super) fn attachment(text: Option<String>) -> Result<Option<Box<Attachment>>, serde_json::Error> {
+    text.map(|text| serde_json::from_str(&text)).transpose()
+}
+
+pub(super) fn attachment_text(attachment: Option<&Attachment>) -> Option<String> {
+    attachment.map(|attachment| serde_json::to_string(attachment).expect("it has only texts and numbers"))
 }

@@ -4,7 +4,9 @@ use registry::ServiceRegistry;
 use supervisor::{Strategy, Supervisor, SupervisorRef, Tree};
 
 use super::*;
-use crate::domain::{Body, ClientId, DisplayName, Kind, LoginName, MessageState, Person, PersonId};
+use crate::domain::{
+    Attachment, Body, ClientId, DisplayName, FileId, FileName, Kind, LoginName, MessageState, Person, PersonId,
+};
 
 struct Fixture {
     store: Store,
@@ -57,6 +59,7 @@ conformance! {
     another_name_is_that_of_all_sessions,
     only_its_author_changes_a_message,
     changes_are_numbered_and_can_be_read_again,
+    a_file_stays_with_its_message_until_that_is_deleted,
     a_session_ends,
     an_account_is_made_once_and_a_guest_keeps_who_they_are,
     one_of_many_gets_a_login_name,
@@ -83,6 +86,7 @@ fn draft(author: i64, client_id: &str, body: &str) -> Draft {
         client_id: ClientId::parse(client_id).unwrap(),
         kind: Kind::Text,
         body: Body::parse(body).unwrap(),
+        attachment: None,
         at: UnixMillis(1_000),
     }
 }
@@ -344,6 +348,33 @@ async fn changes_are_numbered_and_can_be_read_again(fixture: Fixture) {
     assert_eq!(changed(2, 10).await, [(4, 3)]);
     assert!(changed(3, 10).await.is_empty());
     assert!(store.history(other, Page::Changed { after: Revision(0), limit: 10 }).await.unwrap().is_empty());
+}
+
+async fn a_file_stays_with_its_message_until_that_is_deleted(fixture: Fixture) {
+    let store = &fixture.store;
+    let room = code("22222222");
+    store.create_room(room).await.unwrap();
+    let attachment = Some(Box::new(Attachment {
+        file: FileId::random(),
+        name: FileName::tidy("a \"b\" 字.png"),
+        media_type: "image/png".into(),
+        size: 25 << 20,
+        thumbnail: Some((480, 300)),
+        scanned: true,
+    }));
+    let with_file = Draft { body: Body::empty(), attachment: attachment.clone(), ..draft(1, "client-a", "x") };
+    let stored = store.append(room, vec![with_file, draft(1, "client-b", "b")]).await.unwrap();
+    assert_eq!((&stored[0].message.attachment, &stored[1].message.attachment), (&attachment, &None));
+    let files = async || {
+        let history = store.history(room, Page::Latest { limit: 10 }).await.unwrap();
+        history.into_iter().map(|message| message.attachment).collect::<Vec<_>>()
+    };
+    assert_eq!(files().await, [attachment.clone(), None]);
+    store.change(room, Seq(1), PersonId(1), Some(Body::parse("a picture").unwrap())).await.unwrap();
+    assert_eq!(files().await, [attachment.clone(), None]);
+    let deleted = store.change(room, Seq(1), PersonId(1), None).await.unwrap();
+    assert!(matches!(deleted, Changed::Done(message) if message.attachment.is_none()));
+    assert_eq!(files().await, [None, None]);
 }
 
 #[tokio::test]

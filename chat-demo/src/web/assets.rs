@@ -19,13 +19,14 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Name, media type, text.
-const ASSETS: [(&str, &str, &str); 7] = [
+const ASSETS: [(&str, &str, &str); 8] = [
     (STYLE, CSS, include_str!("../../assets/chat.css")),
     (SCRIPT, JS, include_str!("../../assets/chat.js")),
     ("client.js", JS, include_str!("../../assets/client.js")),
     ("commands.js", JS, include_str!("../../assets/commands.js")),
     ("messages.js", JS, include_str!("../../assets/messages.js")),
     ("room.js", JS, include_str!("../../assets/room.js")),
+    ("upload.js", JS, include_str!("../../assets/upload.js")),
     (ICON, SVG, include_str!("../../assets/icon.svg")),
 ];
 

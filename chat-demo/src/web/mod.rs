@@ -9,6 +9,7 @@ mod bounds;
 mod bucket;
 mod cookie;
 mod endpoint;
+mod files;
 mod forms;
 mod guard;
 mod live;
@@ -44,6 +45,7 @@ use crate::config::{AdminToken, Limits};
 use crate::domain::People;
 use crate::domain::account::Accounts;
 use crate::domain::room::Rooms;
+use crate::domain::upload::Uploads;
 use crate::store::{Store, StoreError};
 
 /// The longest form that is read, in bytes: the longest message, with every byte escaped, and some.
@@ -54,6 +56,7 @@ const MAX_FORM_BYTES: usize = 16 * 1024;
 pub(crate) struct Web {
     pub(crate) rooms: Rooms,
     pub(crate) people: People,
+    pub(crate) uploads: Uploads,
     pub(crate) store: Store,
     pub(crate) limits: Limits,
     pub(crate) origins: Arc<Origins>,
@@ -82,6 +85,12 @@ impl Web {
 
 /// All routes.
 fn router(web: &Web) -> Router {
+    let most = web.uploads.limit().saturating_mul(files::PATIENCE).saturating_add(MAX_FORM_BYTES as u64);
+    let files = Router::new()
+        .route("/rooms/{code}/files", post(files::send))
+        .layer(DefaultBodyLimit::max(usize::try_from(most).unwrap_or(usize::MAX)))
+        .route("/rooms/{code}/files/{seq}", get(files::file_of))
+        .route("/rooms/{code}/files/{seq}/thumbnail", get(files::thumbnail_of));
     let pages = Router::new()
         .route("/", get(forms::home))
         .route("/me", post(forms::name))
@@ -94,6 +103,7 @@ fn router(web: &Web) -> Router {
         .route("/account/logout", post(account::log_out))
         .route("/account/password", post(account::change_password))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
+        .merge(files)
         .layer(from_fn_with_state(web.clone(), guard::own_pages_only));
     let mut own = pages.route("/rooms/{code}/socket", get(socket::open));
     if web.admin.is_some() {

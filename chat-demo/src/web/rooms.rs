@@ -102,7 +102,7 @@ pub(super) async fn nothing_here() -> Response {
     (StatusCode::NOT_FOUND, page).into_response()
 }
 
-async fn view(
+pub(super) async fn view(
     web: &Web,
     code: RoomCode,
     viewer: Option<&Person>,
@@ -119,6 +119,16 @@ async fn view(
     let members = web.rooms.members(code).await;
     let next_id = ClientId::parse(SessionToken::random().as_str()).expect("a token has the form of an id");
     let newest = before.is_none();
-    Ok(room(&RoomView { code, viewer, members: &members, messages: &messages, revision, newest, problem, next_id })
-        .into_response())
+    Ok(room(&RoomView {
+        code,
+        viewer,
+        members: &members,
+        messages: &messages,
+        revision,
+        newest,
+        problem,
+        next_id,
+        file_limit: web.uploads.limit(),
+    })
+    .into_response())
 }

@@ -23,7 +23,7 @@ pub(crate) use outbox::{Closed, Event};
 use self::logic::ConnectionId;
 use self::outbox::{Inbox, outbox};
 use self::server::{RoomMessage, RoomServer};
-use super::{Body, ClientId, Draft, Kind, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis};
+use super::{Attachment, Body, ClientId, Draft, Kind, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis};
 use crate::config::Limits;
 use crate::store::{Page, Store, StoreError};
 
@@ -208,6 +208,21 @@ impl Rooms {
         self.store.history(code, page).await
     }
 
+    /// The file that came with a message, and still belongs to it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store does not work now.
+    pub async fn attachment(&self, code: RoomCode, seq: Seq) -> Result<Option<Attachment>, StoreError> {
+        let page = Page::Between { after: Seq(seq.0.saturating_sub(1)), before: seq.next(), limit: 1 };
+        let messages = self.history(code, page).await?;
+        Ok(messages
+            .into_iter()
+            .find(|message| message.seq == seq)
+            .and_then(|message| message.attachment)
+            .map(|file| *file))
+    }
+
     /// The number of the last change in a room.
     ///
     /// # Errors
@@ -240,7 +255,26 @@ impl Rooms {
         kind: Kind,
         body: Body,
     ) -> Result<Posted, PostError> {
-        let draft = Draft { author, client_id: id, kind, body, at: UnixMillis::now() };
+        let draft = Draft { author, client_id: id, kind, body, attachment: None, at: UnixMillis::now() };
+        self.post_draft(code, draft).await
+    }
+
+    /// As [`post`](Self::post), with a file.
+    pub(crate) async fn post_file(
+        &self,
+        code: RoomCode,
+        author: Person,
+        id: ClientId,
+        body: Option<Body>,
+        attachment: Attachment,
+    ) -> Result<Posted, PostError> {
+        let (kind, body) = (Kind::Text, body.unwrap_or_else(Body::empty));
+        let attachment = Some(Box::new(attachment));
+        let draft = Draft { author, client_id: id, kind, body, attachment, at: UnixMillis::now() };
+        self.post_draft(code, draft).await
+    }
+
+    async fn post_draft(&self, code: RoomCode, draft: Draft) -> Result<Posted, PostError> {
         let mut patience = Patience::new(self.limits.rejoin);
         loop {
             let result = self.post_once(code, draft.clone()).await;

@@ -8,10 +8,12 @@ use super::workers::{Cause, Standby};
 use crate::domain::{
     Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
 };
-use crate::store::row::{changeable, kind, kind_code, signed, state, state_code, unsigned};
+use crate::store::row::{
+    attachment, attachment_text, changeable, kind, kind_code, signed, state, state_code, unsigned,
+};
 use crate::store::{Changed, Page, Stored};
 
-const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state, kind";
+const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state, kind, attachment";
 const LAST_REVISION: &str = "SELECT coalesce(max(revision), 0) FROM messages WHERE room = $1 AND revision > 0";
 
 /// Nobody else numbers messages or changes of the room until the transaction is over.
@@ -37,8 +39,8 @@ pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) 
     tx.query_opt(&lock, &[&room.as_str()]).await?;
     let insert = tx
         .prepare_cached(
-            "INSERT INTO messages (room, seq, author, author_name, client_id, body, at, kind)
-             SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5, $6, $7 FROM messages WHERE room = $1
+            "INSERT INTO messages (room, seq, author, author_name, client_id, body, at, kind, attachment)
+             SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5, $6, $7, $8 FROM messages WHERE room = $1
              ON CONFLICT (room, author, client_id) DO NOTHING
              RETURNING seq",
         )
@@ -50,8 +52,8 @@ pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) 
     for draft in drafts {
         let (code, id, name) = (room.as_str(), draft.author.id.0, draft.author.name.as_str());
         let (client_id, body) = (draft.client_id.as_str(), draft.body.as_str());
-        let values: [&(dyn ToSql + Sync); 7] =
-            [&code, &id, &name, &client_id, &body, &draft.at.0, &kind_code(draft.kind)];
+        let (kind, file) = (kind_code(draft.kind), attachment_text(draft.attachment.as_deref()));
+        let values: [&(dyn ToSql + Sync); 8] = [&code, &id, &name, &client_id, &body, &draft.at.0, &kind, &file];
         let inserted = tx.query_opt(&insert, &values).await?;
         all.push(match inserted {
             Some(row) => Stored { message: draft.numbered(Seq(unsigned(row.get(0)))), fresh: true },
@@ -85,11 +87,15 @@ pub(super) async fn change(
     let last = tx.prepare_cached(LAST_REVISION).await?;
     message.revision = Revision(unsigned(tx.query_one(&last, &[&room.as_str()]).await?.get(0)) + 1);
     message.state = if body.is_some() { MessageState::Edited } else { MessageState::Deleted };
+    if body.is_none() {
+        message.attachment = None;
+    }
     message.body = body.unwrap_or_else(Body::empty);
-    let sql = "UPDATE messages SET body = $3, revision = $4, state = $5 WHERE room = $1 AND seq = $2";
+    let sql = "UPDATE messages SET body = $3, revision = $4, state = $5, attachment = $6 WHERE room = $1 AND seq = $2";
     let update = tx.prepare_cached(sql).await?;
     let (revision, state) = (signed(message.revision.0), state_code(message.state));
-    tx.execute(&update, &[&room.as_str(), &signed(seq.0), &message.body.as_str(), &revision, &state]).await?;
+    let file = attachment_text(message.attachment.as_deref());
+    tx.execute(&update, &[&room.as_str(), &signed(seq.0), &message.body.as_str(), &revision, &state, &file]).await?;
     tx.commit().await?;
     Ok(Changed::Done(message))
 }
@@ -137,6 +143,7 @@ fn message(row: &Row) -> Result<Message, Cause> {
         revision: Revision(unsigned(row.get(6))),
         state: state(row.get(7)),
         kind: kind(row.get(8)),
+        attachment: attachment(row.get(9))?,
     })
 }
 

@@ -5,10 +5,12 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use crate::domain::{
     Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
 };
-use crate::store::row::{changeable, kind, kind_code, signed, state, state_code, unsigned};
+use crate::store::row::{
+    attachment, attachment_text, changeable, kind, kind_code, signed, state, state_code, unsigned,
+};
 use crate::store::{Changed, Page, Stored};
 
-const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state, kind";
+const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state, kind, attachment";
 
 /// Whether the room was made; false if there is one of this code already.
 pub(super) fn create_room(db: &Connection, code: RoomCode, at: UnixMillis) -> rusqlite::Result<bool> {
@@ -26,8 +28,8 @@ pub(super) fn room_exists(db: &Connection, code: RoomCode) -> rusqlite::Result<b
 /// keeps its number.
 pub(super) fn append(db: &Connection, room: RoomCode, drafts: Vec<Draft>) -> rusqlite::Result<Vec<Stored>> {
     let mut insert = db.prepare_cached(
-        "INSERT INTO messages (room, seq, author, author_name, client_id, body, at, kind)
-         SELECT :room, coalesce(max(seq), 0) + 1, :author, :name, :client_id, :body, :at, :kind
+        "INSERT INTO messages (room, seq, author, author_name, client_id, body, at, kind, attachment)
+         SELECT :room, coalesce(max(seq), 0) + 1, :author, :name, :client_id, :body, :at, :kind, :attachment
          FROM messages WHERE room = :room
          ON CONFLICT (room, author, client_id) DO NOTHING
          RETURNING seq",
@@ -48,6 +50,7 @@ pub(super) fn append(db: &Connection, room: RoomCode, drafts: Vec<Draft>) -> rus
                         ":body": draft.body.as_str(),
                         ":at": draft.at.0,
                         ":kind": kind_code(draft.kind),
+                        ":attachment": attachment_text(draft.attachment.as_deref()),
                     },
                     |row| row.get(0).map(|seq| Seq(unsigned(seq))),
                 )
@@ -79,15 +82,21 @@ pub(super) fn change(
     };
     message.revision = Revision(last_revision(db, room)?.0 + 1);
     message.state = if body.is_some() { MessageState::Edited } else { MessageState::Deleted };
+    if body.is_none() {
+        message.attachment = None;
+    }
     message.body = body.unwrap_or_else(Body::empty);
-    db.prepare_cached("UPDATE messages SET body = ?3, revision = ?4, state = ?5 WHERE room = ?1 AND seq = ?2")?
-        .execute(params![
-            room.as_str(),
-            signed(seq.0),
-            message.body.as_str(),
-            signed(message.revision.0),
-            state_code(message.state)
-        ])?;
+    db.prepare_cached(
+        "UPDATE messages SET body = ?3, revision = ?4, state = ?5, attachment = ?6 WHERE room = ?1 AND seq = ?2",
+    )?
+    .execute(params![
+        room.as_str(),
+        signed(seq.0),
+        message.body.as_str(),
+        signed(message.revision.0),
+        state_code(message.state),
+        attachment_text(message.attachment.as_deref())
+    ])?;
     Ok(Changed::Done(message))
 }
 
@@ -129,6 +138,7 @@ fn stored_message(row: &Row<'_>) -> rusqlite::Result<Message> {
         revision: Revision(unsigned(row.get(6)?)),
         state: state(row.get(7)?),
         kind: kind(row.get(8)?),
+        attachment: attachment(row.get(9)?).map_err(|error| malformed(9, error))?,
     })
 }
 

@@ -4,7 +4,10 @@ use maud::{Markup, html};
 
 use super::calendar;
 use super::layout::{brand, layout};
-use crate::domain::{ClientId, Kind, MAX_NAME_CHARS, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq};
+use crate::domain::{
+    Attachment, ClientId, Kind, MAX_NAME_CHARS, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq,
+};
+use crate::web::socket::SentFile;
 
 /// How far apart two messages of one author are shown as one group, in milliseconds: 5 min.
 const GROUP_GAP: i64 = 5 * 60 * 1000;
@@ -28,6 +31,8 @@ pub(crate) struct RoomView<'a> {
     /// What the next message written without a script is called, so that sending it twice is sending
     /// it once.
     pub(crate) next_id: ClientId,
+    /// The most bytes that a file may have.
+    pub(crate) file_limit: u64,
 }
 
 /// The page of a room.
@@ -115,7 +120,7 @@ fn log(view: &RoomView<'_>) -> Markup {
                     @let previous = index.checked_sub(1).map(|previous| &view.messages[previous]);
                     @let new_day = previous.is_none_or(|previous| calendar::day(previous.at) != calendar::day(message.at));
                     @if new_day { li.day { (calendar::date(message.at)) } }
-                    (item(message, view.viewer, new_day || previous.is_none_or(|previous| !together(previous, message))))
+                    (item(view.code, message, view.viewer, new_day || previous.is_none_or(|previous| !together(previous, message))))
                 }
             }
         }
@@ -131,7 +136,7 @@ fn together(previous: &Message, next: &Message) -> bool {
     previous.author.id == next.author.id && next.at.0 - previous.at.0 < GROUP_GAP
 }
 
-fn item(message: &Message, viewer: Option<&Person>, first: bool) -> Markup {
+fn item(code: RoomCode, message: &Message, viewer: Option<&Person>, first: bool) -> Markup {
     let author = &message.author;
     let mine = viewer.is_some_and(|viewer| viewer.id == author.id);
     let state = message.state.word();
@@ -140,19 +145,48 @@ fn item(message: &Message, viewer: Option<&Person>, first: bool) -> Markup {
     html! {
         li.message.(hue(author.id)).first[first].mine[mine].deleted[deleted].action[action.is_some()] data-state=[state] data-kind=[action]
             data-seq=(message.seq) data-id=(message.client_id.as_str()) data-at=(message.at.0)
-            data-author=(author.id.0) data-name=(author.name) {
+            data-author=(author.id.0) data-name=(author.name)
+            data-file=[message.attachment.as_deref().map(file_data)] {
             (avatar(author))
             p.meta {
                 span.author { @if mine { "You" } @else { (author.name) } }
                 time datetime=(calendar::machine(message.at)) { (calendar::time(message.at)) }
             }
-            p.bubble {
+            @let silent = message.attachment.is_some() && message.body.as_str().is_empty();
+            p.bubble hidden[silent] {
                 @if deleted { "This message was deleted" }
                 @else if action.is_some() { span.actor { (author.name) } " " span.act { (message.body.as_str()) } }
                 @else { (message.body.as_str()) }
             }
+            @if let Some(file) = message.attachment.as_deref() { (attachment(code, message.seq, file)) }
             @if message.state == MessageState::Edited { span.changed { "edited" } }
         }
+    }
+}
+
+/// What a script knows of a file: what it is told over the socket.
+fn file_data(file: &Attachment) -> String {
+    serde_json::to_string(&SentFile::from(file)).expect("it has only texts and numbers")
+}
+
+fn attachment(code: RoomCode, seq: Seq, file: &Attachment) -> Markup {
+    let path = format!("/rooms/{code}/files/{seq}");
+    html! {
+        a.file href=(path) download {
+            @if let Some((width, height)) = file.thumbnail {
+                img src={ (path) "/thumbnail" } alt="" width=(width) height=(height) loading="lazy";
+            }
+            span.file-name { (file.name.as_str()) }
+            span.file-size { (size(file.size)) @if !file.scanned { ", not scanned" } }
+        }
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} bytes"),
+        1024..1_048_576 => format!("{} KB", bytes.div_ceil(1024)),
+        _ => format!("{:.1} MB", bytes as f64 / 1_048_576.0),
     }
 }
 
@@ -187,6 +221,12 @@ fn below(view: &RoomView<'_>) -> Markup {
                 }
                 button.quiet #cancel type="button" hidden { "Cancel" }
                 button #send { "Send" }
+            }
+            form.attach #attach method="post" enctype="multipart/form-data" action={ "/rooms/" (view.code) "/files" } {
+                input type="hidden" name="id" value=(view.next_id.as_str());
+                label for="file" { "Send a file" }
+                input #file type="file" name="file" required data-limit=(view.file_limit);
+                button.quiet { "Send file" }
             }
             p.keys { "Enter sends, Shift + Enter begins a new line, ↑ edits your last message, /help shows the rest" }
         } @else {

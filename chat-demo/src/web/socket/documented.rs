@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::protocol::{ClientFrame, Goodbye, MAX_FRAME_BYTES, Said, ServerFrame, VERSION, Who};
 use crate::domain::{
-    Body, ClientId, DisplayName, Kind, Message, MessageState, Person, PersonId, Revision, Seq, UnixMillis,
+    Attachment, Body, ClientId, DisplayName, FileId, FileName, Kind, Message, MessageState, Person, PersonId, Revision,
+    Seq, UnixMillis,
 };
 
 const PAGE: &str = include_str!("../../../../docs/protocol.md");
@@ -48,10 +49,20 @@ fn what_the_server_says_is_as_it_is_said() {
         client_id: ClientId::parse("k3v9qzt2-0001").unwrap(),
         kind: Kind::Text,
         body: Body::parse("Hello, everybody").unwrap(),
+        attachment: None,
         at: UnixMillis(1_760_000_000_000),
         revision: Revision(0),
         state: MessageState::Said,
     };
+    let file = Attachment {
+        file: FileId::random(),
+        name: FileName::tidy("lake.png"),
+        media_type: "image/png".into(),
+        size: 812_345,
+        thumbnail: Some((480, 300)),
+        scanned: true,
+    };
+    let with_file = Message { seq: Seq(43), body: Body::empty(), attachment: Some(Box::new(file)), ..said.clone() };
     let gone = Message { body: Body::empty(), revision: Revision(4), state: MessageState::Deleted, ..said.clone() };
     let frames = [
         ServerFrame::Welcome {
@@ -63,6 +74,7 @@ fn what_the_server_says_is_as_it_is_said() {
             members: vec![Who::from(&ada)],
         },
         ServerFrame::Message(Said::from(&said)),
+        ServerFrame::Message(Said::from(&with_file)),
         ServerFrame::Changed(Said::from(&gone)),
         ServerFrame::Stored { id: "k3v9qzt2-0001", seq: Seq(42), at: said.at },
         ServerFrame::Done { id: "k3v9qzt2-0002" },

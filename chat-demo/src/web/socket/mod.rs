@@ -7,6 +7,8 @@ mod requests;
 mod session;
 mod wire;
 
+pub(crate) use protocol::SentFile;
+
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Kind, Message, Person, PersonId, Revision, Seq, UnixMillis};
+use crate::domain::{Attachment, Kind, Message, Person, PersonId, Revision, Seq, UnixMillis};
 
 /// The version spoken here.
 pub(crate) const VERSION: u32 = 1;
@@ -94,12 +94,34 @@ pub(crate) struct Said<'a> {
     #[serde(skip_serializing_if = "is_text")]
     pub(crate) kind: Kind,
     pub(crate) body: &'a str,
+    /// The file that came with it, found at `/rooms/CODE/files/SEQ`; left out if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<SentFile<'a>>,
     /// 0 for a message that is as it was said; left out then.
     #[serde(skip_serializing_if = "never_changed")]
     pub(crate) revision: Revision,
     /// `edited` or `deleted`; left out for a message that is as it was said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state: Option<&'static str>,
+}
+
+/// A file, as it is told.
+#[derive(Debug, Serialize)]
+pub(crate) struct SentFile<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) media_type: &'a str,
+    pub(crate) size: u64,
+    /// Width and height of the picture at `/rooms/CODE/files/SEQ/thumbnail`; left out if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) thumbnail: Option<(u32, u32)>,
+    pub(crate) scanned: bool,
+}
+
+impl<'a> From<&'a Attachment> for SentFile<'a> {
+    fn from(file: &'a Attachment) -> Self {
+        let Attachment { name, media_type, size, thumbnail, scanned, .. } = file;
+        Self { name: name.as_str(), media_type, size: *size, thumbnail: *thumbnail, scanned: *scanned }
+    }
 }
 
 fn is_text(kind: &Kind) -> bool {
@@ -125,6 +147,7 @@ impl<'a> From<&'a Message> for Said<'a> {
             at: message.at,
             kind: message.kind,
             body: message.body.as_str(),
+            file: message.attachment.as_deref().map(SentFile::from),
             revision: message.revision,
             state: message.state.word(),
         }

@@ -88,6 +88,7 @@ pub(super) mod tests {
             client_id: ClientId::parse(client_id).unwrap(),
             kind: Kind::Text,
             body: Body::parse("hello").unwrap(),
+            attachment: None,
             at: UnixMillis(0),
         }
     }

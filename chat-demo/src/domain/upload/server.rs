@@ -1,0 +1,192 @@
+//! The process of the service: it gives out places, and starts the jobs.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use registry::{ExitReason, PubSub};
+use supervisor::{Context, Failure, Flow, Init, Reply, Server};
+use tokio::task::JoinHandle;
+
+use super::folder::{Folder, Published, Quarantine};
+use super::job::{Step, Workshop};
+use super::logic::{Bounds, Full, Queue};
+use super::{Stage, Statistics, TOPIC, UploadError, UploadEvent};
+use crate::domain::{FileId, FileName, PersonId};
+use crate::telemetry;
+
+/// What the service can be told.
+#[derive(Debug)]
+pub(crate) enum UploadMessage {
+    /// Somebody wants to send a file; the answer says where its bytes go.
+    Begin { id: FileId, person: PersonId, name: FileName, reply: Reply<Result<PathBuf, UploadError>> },
+    /// All its bytes are there.
+    Received { id: FileId, size: u64, reply: Reply<Result<Published, UploadError>> },
+    /// Whoever sent it wants it no more, or is gone.
+    Cancel { id: FileId },
+    /// A job is so far.
+    Step { id: FileId, step: Step },
+    /// A job is over.
+    Done { id: FileId, result: Result<Published, UploadError> },
+    /// What there is now, and what there was.
+    Statistics { reply: Reply<Statistics> },
+}
+
+/// The server that is found as `uploads`.
+#[derive(Debug)]
+pub(crate) struct UploadServer {
+    /// Before the jobs, so that it is clean when those who wait for them hear that it is over.
+    quarantine: Option<Quarantine>,
+    folder: Folder,
+    workshop: Workshop,
+    topics: PubSub<UploadEvent>,
+    queue: Queue,
+    jobs: HashMap<FileId, Job>,
+    statistics: Statistics,
+}
+
+#[derive(Debug)]
+struct Job {
+    name: FileName,
+    size: u64,
+    stage: Stage,
+    reply: Option<Reply<Result<Published, UploadError>>>,
+    task: Option<JoinHandle<()>>,
+}
+
+impl UploadServer {
+    pub(super) fn new(folder: Folder, workshop: Workshop, topics: PubSub<UploadEvent>, bounds: Bounds) -> Self {
+        Self {
+            folder,
+            workshop,
+            topics,
+            queue: Queue::new(bounds),
+            jobs: HashMap::new(),
+            quarantine: None,
+            statistics: Statistics::default(),
+        }
+    }
+}
+
+impl Server for UploadServer {
+    type Message = UploadMessage;
+
+    async fn init(&mut self, _cx: &mut Context<Self>) -> Result<Init, Failure> {
+        let folder = self.folder.clone();
+        self.quarantine = Some(tokio::task::spawn_blocking(move || folder.quarantine()).await??);
+        tracing::info!("uploads are taken");
+        Ok(Init::Ready)
+    }
+
+    async fn handle(&mut self, message: UploadMessage, cx: &mut Context<Self>) -> Result<Flow, Failure> {
+        match message {
+            UploadMessage::Begin { id, person, name, reply } => reply.send(self.begin(&id, person, name)),
+            UploadMessage::Received { id, size, reply } => {
+                match self.jobs.get_mut(&id).filter(|_| self.queue.received(&id, size)) {
+                    Some(job) => {
+                        (job.size, job.reply) = (size, Some(reply));
+                        self.tell(&id, Stage::Waiting);
+                        self.start(cx);
+                    }
+                    None => reply.send(Err(UploadError::Interrupted)),
+                }
+            }
+            UploadMessage::Cancel { id } => {
+                if let Some(task) = self.remove(&id).and_then(|job| job.task) {
+                    task.abort();
+                }
+                self.start(cx);
+            }
+            UploadMessage::Step { id, step } => self.tell(&id, Stage::Step(step)),
+            UploadMessage::Done { id, result } => {
+                self.done(&id, result);
+                self.start(cx);
+            }
+            UploadMessage::Statistics { reply } => {
+                reply.send(Statistics { load: self.queue.load(), ..self.statistics });
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    async fn terminate(&mut self, _reason: &ExitReason) {
+        self.quarantine = None;
+    }
+}
+
+impl UploadServer {
+    fn begin(&mut self, id: &FileId, person: PersonId, name: FileName) -> Result<PathBuf, UploadError> {
+        let quarantine = self.quarantine.as_ref().ok_or(UploadError::Interrupted)?;
+        self.queue.begin(id.clone(), person).map_err(|full| match full {
+            Full::ForAll => UploadError::Busy,
+            Full::ForPerson => UploadError::TooMany,
+        })?;
+        let place = quarantine.place(id);
+        self.jobs.insert(id.clone(), Job { name, size: 0, stage: Stage::Receiving, reply: None, task: None });
+        self.tell(id, Stage::Receiving);
+        Ok(place)
+    }
+
+    /// Starts jobs for as long as there are places for them.
+    fn start(&mut self, cx: &Context<Self>) {
+        while let Some(id) = self.queue.start_next() {
+            let (Some(job), Some(quarantine)) = (self.jobs.get_mut(&id), &self.quarantine) else { return };
+            let (workshop, place, server) = (self.workshop.clone(), quarantine.place(&id), cx.this());
+            let (name, size) = (job.name.clone(), job.size);
+            job.task = Some(cx.spawn(async move {
+                let step = |step| drop(server.try_cast(UploadMessage::Step { id: id.clone(), step }));
+                let result = workshop.publish(place, name, size, step).await;
+                // Refused only when the service is over, and the upload with it.
+                let _ = server.cast(UploadMessage::Done { id, result }).await;
+            }));
+        }
+    }
+
+    fn done(&mut self, id: &FileId, result: Result<Published, UploadError>) {
+        let stage = match &result {
+            Ok(_) => Stage::Published,
+            Err(error) => Stage::Refused(error.label()),
+        };
+        if !self.jobs.contains_key(id) {
+            // It was cancelled, and what came of it is deleted.
+            return;
+        }
+        self.tell(id, stage);
+        if let Some(reply) = self.remove(id).and_then(|job| job.reply) {
+            reply.send(result);
+        }
+    }
+
+    fn remove(&mut self, id: &FileId) -> Option<Job> {
+        self.queue.remove(id);
+        let job = self.jobs.remove(id)?;
+        let count = match job.stage {
+            Stage::Published => &mut self.statistics.published,
+            Stage::Refused(_) => &mut self.statistics.refused,
+            _ => &mut self.statistics.cancelled,
+        };
+        *count += 1;
+        telemetry::upload_ended(match job.stage {
+            Stage::Published => "published",
+            Stage::Refused(reason) => reason,
+            _ => "cancelled",
+        });
+        if !matches!(job.stage, Stage::Published | Stage::Refused(_)) {
+            self.publish(id, job.size, Stage::Cancelled);
+        }
+        Some(job)
+    }
+
+    fn tell(&mut self, id: &FileId, stage: Stage) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        job.stage = stage;
+        let size = job.size;
+        self.publish(id, size, stage);
+    }
+
+    fn publish(&self, upload: &FileId, size: u64, stage: Stage) {
+        let event = UploadEvent { upload: upload.clone(), size, stage };
+        if let Err(error) = self.topics.try_publish(TOPIC, event) {
+            tracing::debug!(%error, "nobody hears of an upload");
+        }
+    }
+}

@@ -1,0 +1,2 @@
+-- The file that came with a message, as JSON.
+ALTER TABLE messages ADD COLUMN attachment TEXT;

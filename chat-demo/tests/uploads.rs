@@ -1,0 +1,331 @@
+//! Files: sent as browsers do and as no browser would, looked at by a real scanner, and given out.
+
+mod support;
+
+use std::io::Cursor;
+use std::path::Path;
+
+use chat_demo::config::Limits;
+use image::{ImageFormat, RgbImage};
+use serde_json::Value;
+use support::clamd::{Clamd, eicar};
+use support::{PATIENCE, Server, Visitor, wide};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+struct Reply {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+/// A program whose files lie in a folder of the test.
+async fn server(limits: Limits, clamd: Option<&str>) -> (Server, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut flags = vec!["--memory", "--health-period", "100ms", "--files", folder.path().to_str().unwrap()];
+    flags.extend(clamd.iter().flat_map(|address| ["--clamd", *address]));
+    (Server::with(limits, &flags).await, folder)
+}
+
+async fn exchange(server: &Server, head: &str, body: &[u8]) -> Reply {
+    let talk = async {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        let head = format!("{head}host: {}\r\nconnection: close\r\n\r\n", server.address());
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // A server that has answered need not read the rest.
+        let _ = stream.write_all(body).await;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        answer
+    };
+    let answer = timeout(PATIENCE, talk).await.expect("an answer in time");
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    let mut body = answer[end + 4..].to_vec();
+    if head.to_lowercase().contains("transfer-encoding: chunked") {
+        body = unchunked(&body);
+    }
+    Reply { status: head.split(' ').nth(1).unwrap().parse().unwrap(), head, body }
+}
+
+fn unchunked(mut rest: &[u8]) -> Vec<u8> {
+    let mut all = Vec::new();
+    loop {
+        let end = rest.windows(2).position(|window| window == b"\r\n").unwrap();
+        let length = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
+        if length == 0 {
+            return all;
+        }
+        all.extend_from_slice(&rest[end + 2..end + 2 + length]);
+        rest = &rest[end + 4 + length..];
+    }
+}
+
+fn form(id: &str, name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut form = format!(
+        "--limit\r\ncontent-disposition: form-data; name=\"id\"\r\n\r\n{id}\r\n\
+         --limit\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+         content-type: image/png\r\n\r\n"
+    )
+    .into_bytes();
+    form.extend_from_slice(bytes);
+    form.extend_from_slice(b"\r\n--limit--\r\n");
+    form
+}
+
+fn head(who: &Visitor, code: &str, length: usize) -> String {
+    format!(
+        "POST /rooms/{code}/files HTTP/1.1\r\ncookie: {}\r\norigin: {}\r\naccept: application/json\r\n\
+         content-type: multipart/form-data; boundary=limit\r\ncontent-length: {length}\r\n",
+        who.cookie(),
+        who.origin()
+    )
+}
+
+async fn send(server: &Server, who: &Visitor, code: &str, id: &str, name: &str, bytes: &[u8]) -> (u16, Value) {
+    let form = form(id, name, bytes);
+    let reply = exchange(server, &head(who, code, form.len()), &form).await;
+    (reply.status, serde_json::from_slice(&reply.body).unwrap_or(Value::Null))
+}
+
+async fn get(server: &Server, who: &Visitor, path: &str) -> Reply {
+    exchange(server, &format!("GET {path} HTTP/1.1\r\ncookie: {}\r\n", who.cookie()), b"").await
+}
+
+/// Files that lie somewhere below: published, and in quarantine.
+fn left(folder: &TempDir) -> (usize, usize) {
+    fn count(path: &Path) -> usize {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        entries.map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum()
+    }
+    // Beside the folder of each incarnation lies its lock.
+    let incarnations = std::fs::read_dir(folder.path().join("quarantine")).unwrap().flatten();
+    let waiting = incarnations.map(|entry| entry.path()).filter(|path| path.is_dir()).map(|path| count(&path)).sum();
+    (count(&folder.path().join("published")), waiting)
+}
+
+fn picture(format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let image = RgbImage::from_fn(960, 600, |x, y| image::Rgb([(x ^ y) as u8, x as u8, y as u8]));
+    image.write_to(&mut Cursor::new(&mut bytes), format).unwrap();
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_is_shown_small_and_given_out_to_be_kept() {
+    let (server, folder) = server(wide(), None).await;
+    let (ada, code) = server.founder("Ada").await;
+    let mut socket = ada.join(&code, 0).await;
+    let png = picture(ImageFormat::Png);
+    let (status, sent) = send(&server, &ada, &code, "file-0001", "..\\\u{202e}lake 字.png", &png).await;
+    assert_eq!((status, &sent["seq"]), (200, &Value::from(1)), "{sent}");
+    assert_eq!(left(&folder), (2, 0));
+    let told = socket.next_of("message").await;
+    let file = serde_json::json!({
+        "name": "lake 字.png", "media_type": "image/png", "size": png.len(), "thumbnail": [480, 300], "scanned": false,
+    });
+    assert_eq!(told["file"], file);
+
+    let path = format!("/rooms/{code}/files/1");
+    let kept = get(&server, &ada, &path).await;
+    assert!(kept.status == 200 && kept.body == png, "{}", kept.head);
+    for header in [
+        "content-type: image/png",
+        "content-disposition: attachment; filename=\"lake _.png\"; filename*=UTF-8''lake%20%E5%AD%97.png",
+        "content-security-policy: default-src 'none'; sandbox;",
+        "x-content-type-options: nosniff",
+    ] {
+        assert!(kept.head.contains(header), "{header}\n{}", kept.head);
+    }
+    let small = get(&server, &ada, &format!("{path}/thumbnail")).await;
+    assert!(small.head.contains("content-type: image/jpeg") && small.head.contains("sandbox"), "{}", small.head);
+    let small = image::load_from_memory_with_format(&small.body, ImageFormat::Jpeg).unwrap();
+    assert_eq!((small.width(), small.height()), (480, 300));
+    let page = ada.get(&format!("/rooms/{code}")).await.body;
+    assert!(page.contains(&format!("src=\"{path}/thumbnail\"")) && page.contains("not scanned"), "{page}");
+
+    // The same message, sent again, is the one that there is, and leaves no second file.
+    let (status, again) = send(&server, &ada, &code, "file-0001", "other.png", &png).await;
+    assert_eq!((status, &again["seq"]), (200, &Value::from(1)));
+    assert_eq!(left(&folder), (2, 0));
+
+    assert_eq!(get(&server, &server.stranger(), &path).await.status, 403, "whoever has no name");
+    for wrong in
+        ["/rooms/22222222/files/1", &format!("/rooms/{code}/files/2"), &format!("/rooms/{code}/files/2/thumbnail")]
+    {
+        assert_eq!(get(&server, &ada, wrong).await.status, 404, "{wrong}");
+    }
+    socket.send(serde_json::json!({"type": "delete", "id": "gone-0001", "seq": 1})).await;
+    socket.next_of("done").await;
+    assert_eq!(get(&server, &ada, &path).await.status, 404, "deleted with its message");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_is_told_and_leaves_nothing() {
+    let mut limits = wide();
+    limits.upload_bytes = 3 << 20;
+    let (server, folder) = server(limits, None).await;
+    let (ada, code) = server.founder("Ada").await;
+    let png = picture(ImageFormat::Png);
+    let mut bomb = picture(ImageFormat::Png);
+    bomb[16..24].copy_from_slice(&[0, 0, 0xc0, 0, 0, 0, 0xc0, 0]);
+    let crc = !bomb[12..29].iter().fold(!0u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+    });
+    bomb[29..33].copy_from_slice(&crc.to_be_bytes());
+    for (name, bytes, status, why) in [
+        ("large.bin", vec![0; (3 << 20) + 1], 413, "A file can have 3 MB."),
+        ("far-too-large.bin", vec![0; 9 << 20], 413, "A file can have 3 MB."),
+        ("empty.txt", vec![], 422, "The file is empty."),
+        ("page.png", b"<html><script>alert(1)</script></html>".to_vec(), 422, "not the picture that its name says"),
+        ("cut.png", png[..png.len() / 2].to_vec(), 422, "damaged or cut off"),
+        ("bomb.png", bomb, 422, "too many pixels"),
+    ] {
+        let (found, told) = send(&server, &ada, &code, "file-0001", name, &bytes).await;
+        assert_eq!(found, status, "{name}: {told}");
+        assert!(told["text"].as_str().unwrap().contains(why), "{name}: {told}");
+        assert_eq!(left(&folder), (0, 0), "{name}");
+    }
+    let whole = form("file-0001", "a.txt", b"text");
+    for (what, sent) in [("the end is missing", &whole[..whole.len() - 20]), ("no id", &whole[60..])] {
+        let reply = exchange(&server, &head(&ada, &code, sent.len()), sent).await;
+        assert_eq!(reply.status, 400, "{what}");
+        assert_eq!(left(&folder), (0, 0), "{what}");
+    }
+    let evil = head(&ada, &code, whole.len()).replace(&ada.origin(), "http://evil.example");
+    assert_eq!(exchange(&server, &evil, &whole).await.status, 403, "another site");
+    assert_eq!(send(&server, &server.stranger(), &code, "file-0001", "a.txt", b"text").await.0, 403);
+    assert_eq!(send(&server, &ada, "22222222", "file-0001", "a.txt", b"text").await.0, 404);
+    assert!(
+        server
+            .app
+            .rooms()
+            .history(code.parse().unwrap(), chat_demo::store::Page::Latest { limit: 9 })
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    // After all of that, whoever sends a good one is served.
+    assert_eq!(send(&server, &ada, &code, "file-0001", "a.txt", b"text").await.0, 200);
+    assert_eq!(left(&folder), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_said_no_faster_than_messages() {
+    let mut limits = wide();
+    (limits.person_burst, limits.person_posts_per_second) = (1, 0.001);
+    let (server, folder) = server(limits, None).await;
+    let (ada, code) = server.founder("Ada").await;
+    assert_eq!(send(&server, &ada, &code, "file-0001", "a.txt", b"text").await.0, 200);
+    let (status, told) = send(&server, &ada, &code, "file-0002", "a.txt", b"text").await;
+    assert_eq!((status, &told["reason"]), (429, &Value::from("rate")), "{told}");
+    assert_eq!(left(&folder), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_scanner_finds_what_is_harmful_and_nothing_passes_without_it() {
+    let Some(mut clamd) = tokio::task::block_in_place(Clamd::start) else { return };
+    let (server, folder) = server(wide(), Some(clamd.socket().to_str().unwrap())).await;
+    let (ada, code) = server.founder("Ada").await;
+    for (name, bytes) in [("plain.txt", eicar()), ("packed.zip", zip("eicar.txt", &eicar()))] {
+        let (status, told) = send(&server, &ada, &code, "file-0001", name, &bytes).await;
+        assert_eq!((status, &told["reason"]), (422, &Value::from("infected")), "{name}: {told}");
+        assert_eq!(left(&folder), (0, 0), "{name}");
+    }
+    let mut socket = ada.join(&code, 0).await;
+    for (n, bytes) in [b"harmless".to_vec(), vec![7; 20 << 20]].into_iter().enumerate() {
+        let (status, told) = send(&server, &ada, &code, &format!("good-{n:04}"), "good.bin", &bytes).await;
+        assert_eq!(status, 200, "{told}");
+        assert_eq!(socket.next_of("message").await["file"]["scanned"], true);
+    }
+    health(&server, "healthy").await;
+
+    tokio::task::block_in_place(|| clamd.crash());
+    let (status, told) = send(&server, &ada, &code, "file-0002", "good.txt", b"harmless").await;
+    assert_eq!((status, &told["reason"]), (503, &Value::from("not_scanned")), "{told}");
+    assert_eq!(left(&folder), (2, 0));
+    health(&server, "degraded").await;
+}
+
+/// Waits until the monitors say so.
+async fn health(server: &Server, wanted: &str) {
+    let asked = async {
+        loop {
+            let answer: Value = serde_json::from_str(&server.stranger().get("/healthz").await.body).unwrap();
+            if answer["status"] == wanted {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("it never became {wanted}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_killed_in_the_middle_of_a_job_publishes_nothing() {
+    let scanner = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = scanner.local_addr().unwrap().to_string();
+    let (server, folder) = server(wide(), Some(&address)).await;
+    let (ada, code) = server.founder("Ada").await;
+    // The monitor asks as well; it is answered by nobody.
+    let killing = async {
+        loop {
+            let (mut stream, _) = scanner.accept().await.unwrap();
+            let mut command = [0; 10];
+            if stream.read_exact(&mut command).await.is_ok() && command == *b"zINSTREAM\0" {
+                assert_eq!(left(&folder), (0, 1), "it is in quarantine");
+                server.app.tree().kill_child("uploads").await.unwrap();
+                return stream;
+            }
+        }
+    };
+    let bytes = vec![7; 100_000];
+    let (sent, mut stream) = tokio::join!(send(&server, &ada, &code, "file-0001", "a.bin", &bytes), killing);
+    assert_eq!((sent.0, &sent.1["reason"]), (503, &Value::from("interrupted")), "{}", sent.1);
+    assert_eq!(left(&folder), (0, 0), "the quarantine is clean");
+    // Late words of the scanner change nothing.
+    let _ = stream.write_all(b"stream: OK\0").await;
+
+    let answering = async {
+        loop {
+            let (mut stream, _) = scanner.accept().await.unwrap();
+            let mut command = [0; 10];
+            if stream.read_exact(&mut command).await.is_ok() && command == *b"zINSTREAM\0" {
+                let mut got = Vec::new();
+                while !got.ends_with(&[7, 0, 0, 0, 0]) {
+                    stream.read_buf(&mut got).await.unwrap();
+                }
+                stream.write_all(b"stream: OK\0").await.unwrap();
+                return;
+            }
+        }
+    };
+    let (sent, ()) = tokio::join!(send(&server, &ada, &code, "file-0001", "a.bin", &bytes), answering);
+    assert_eq!(sent.0, 200, "the next incarnation takes it: {}", sent.1);
+    assert_eq!(left(&folder), (1, 0));
+}
+
+/// An archive of one file, not compressed.
+fn zip(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let crc = !bytes.iter().fold(!0u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+    });
+    let size = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+    let mut entry = vec![20, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    entry.extend(crc.to_le_bytes());
+    entry.extend(size);
+    entry.extend(size);
+    entry.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
+    entry.extend([0, 0]);
+    let mut zip = [b"PK\x03\x04", &*entry, name.as_bytes(), bytes].concat();
+    let directory = u32::try_from(zip.len()).unwrap();
+    zip.extend([b"PK\x01\x02\x14\0", &*entry, &[0; 14], name.as_bytes()].concat());
+    let length = u32::try_from(zip.len()).unwrap() - directory;
+    zip.extend(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
+    zip.extend(length.to_le_bytes());
+    zip.extend(directory.to_le_bytes());
+    zip.extend([0, 0]);
+    zip
+}
