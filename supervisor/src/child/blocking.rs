@@ -102,7 +102,10 @@ where
         let span = core.span();
         let started = thread.spawn(move || {
             let _entered = (runtime.enter(), span.entered());
-            let outcome = at_once(catch_panic(async { run(context).into_exit_reason() }));
+            let outcome = at_once(catch_panic(async {
+                guard.core().panic_if_rigged();
+                run(context).into_exit_reason()
+            }));
             drop(run);
             guard.conclude(outcome);
         });

@@ -1,31 +1,63 @@
 //! Panics caught around a future that stays where it is.
 
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use registry::{Panic, catch_panic};
 
-/// Runs a future to its end or its panic, and drops it; a panic in its Drop is caught as well.
+use super::core::Core;
+
+/// Runs the future of this child's incarnation to its end or its panic, and drops it; a panic in its Drop is caught as well.
 ///
 /// It does what [`catch_panic`] does for a future that it is given. That would be in the caller's own future twice: before it
 /// is given, and after. A child's future is the larger part of what a child costs.
-pub(crate) async fn catch<F: Future>(mut future: Pin<&mut Option<F>>) -> Result<F::Output, Panic> {
-    let outcome = poll_fn(|cx| {
+pub(crate) fn catch<'a, F: Future>(core: &'a Core, future: Pin<&'a mut Option<F>>) -> Catch<'a, F> {
+    Catch { core, future }
+}
+
+/// Of [`catch`].
+#[must_use = "futures do nothing unless awaited"]
+pub(crate) struct Catch<'a, F> {
+    core: &'a Core,
+    future: Pin<&'a mut Option<F>>,
+}
+
+impl<F: Future> Future for Catch<'_, F> {
+    type Output = Result<F::Output, Panic>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = &mut self.future;
         let Some(running) = future.as_mut().as_pin_mut() else { unreachable!("not polled after its end") };
-        match catch_unwind(AssertUnwindSafe(|| running.poll(cx))) {
-            Ok(poll) => poll.map(Ok),
-            Err(payload) => Poll::Ready(Err(Panic::caught(payload))),
+        let outcome = match catch_unwind(AssertUnwindSafe(|| running.poll(cx))) {
+            Ok(poll) => ready!(poll.map(Ok)),
+            Err(payload) => Err(Panic::caught(payload)),
+        };
+        Poll::Ready(match catch_unwind(AssertUnwindSafe(|| future.set(None))) {
+            Ok(()) => outcome,
+            Err(payload) => {
+                let late = Panic::caught(payload);
+                outcome.and(Err(late))
+            }
+        })
+    }
+}
+
+impl<F> Drop for Catch<'_, F> {
+    fn drop(&mut self) {
+        // Not at its end: it is cut off.
+        if self.future.is_some() {
+            self.core.panic_if_injected(Unwound(&mut self.future));
         }
-    })
-    .await;
-    match catch_unwind(AssertUnwindSafe(|| future.set(None))) {
-        Ok(()) => outcome,
-        Err(payload) => {
-            let late = Panic::caught(payload);
-            outcome.and(Err(late))
-        }
+    }
+}
+
+/// Dropped by the unwinding of an injected panic, as it would be if it had panicked itself.
+struct Unwound<'a, 'f, F>(&'a mut Pin<&'f mut Option<F>>);
+
+impl<F> Drop for Unwound<'_, '_, F> {
+    fn drop(&mut self) {
+        self.0.set(None);
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
 use std::task::Waker;
 
 use parking_lot::Mutex;
-use registry::{ExitReason, Process, ProcessRef};
+use registry::{ExitReason, Panic, Process, ProcessRef};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -348,6 +348,18 @@ impl Core {
         }
     }
 
+    /// The supervisor has the incarnation aborted.
+    pub(super) fn is_being_aborted(&self) -> bool {
+        !matches!(self.intent.load(Acquire), NONE | CUT)
+    }
+
+    /// The incarnation was aborted for this panic, which was caught: its end is one.
+    pub(super) fn leave(&self, panic: Panic) {
+        let stale = self.cold.lock().cut.replace(Box::new(ExitReason::Panic(panic)));
+        drop(stale);
+        let _ = self.intent.compare_exchange(NONE, CUT, AcqRel, Acquire);
+    }
+
     /// The scope of this incarnation, unless its main task has ended.
     pub(crate) fn scope(&self, incarnation: u32) -> Option<Arc<Scope>> {
         let mut cold = self.cold.lock();
@@ -377,7 +389,7 @@ impl Core {
 
     /// Whether somebody means to end the incarnation.
     pub(crate) fn is_being_stopped(&self) -> bool {
-        self.is_asked() || !matches!(self.intent.load(Acquire), NONE | CUT)
+        self.is_asked() || self.is_being_aborted()
     }
 
     /// The incarnation has given its last sign of life for this reason, or `None` if it was cut off. Returns the reason as it

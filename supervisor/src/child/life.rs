@@ -5,7 +5,7 @@ use std::sync::Arc;
 use registry::ExitReason;
 use tokio::sync::{mpsc, oneshot};
 
-use super::core::Seat;
+use super::core::{Core, Seat};
 use super::exit::Outcome;
 use crate::error::StartFailure;
 
@@ -73,6 +73,14 @@ impl Guard {
         }
     }
 
+    /// Of the child that this is an incarnation of.
+    pub(super) fn core(&self) -> &Core {
+        match &self.0 {
+            Some(report) => report.seat.core(),
+            None => unreachable!("it is there until the end is reported"),
+        }
+    }
+
     pub(crate) fn is_asked(&self) -> bool {
         self.0.as_ref().is_some_and(|report| report.seat.core().is_asked())
     }
@@ -88,6 +96,8 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(report) = self.0.take() {
+            // It was cut off before it was polled: there is nothing that could have panicked yet.
+            report.seat.core().panic_if_injected(());
             report.send(None);
         }
     }

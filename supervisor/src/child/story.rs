@@ -13,6 +13,7 @@ use tracing::Instrument;
 
 use super::core::{Core, Phase};
 use super::id::ChildId;
+use super::inject::Injected;
 use super::name::Name;
 use super::spec::ChildKind;
 use crate::error::StartFailure;
@@ -34,6 +35,7 @@ pub(super) struct Story {
     again: AtomicBool,
     /// The last incarnation was counted out, and has not ended since.
     abandoned: AtomicBool,
+    pub(super) injected: Injected,
 }
 
 /// Where in a tree it is.
@@ -62,6 +64,7 @@ impl Story {
             bytes: AtomicU32::new(0),
             again: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
+            injected: Injected::default(),
         }
     }
 
@@ -70,6 +73,7 @@ impl Story {
         self.times.lock().since = Some(Instant::now());
         self.again.store(again, Relaxed);
         self.abandoned.store(false, Relaxed);
+        self.injected.begin();
         if again {
             self.restarts.fetch_add(1, Relaxed);
         }
@@ -230,8 +234,19 @@ impl Core {
 
     /// Aborts the incarnation, without its supervisor having meant it. `false` when there is none that can be.
     pub(crate) fn crash(&self) -> bool {
-        let crash = if self.can_crash() { self.story.crash.lock().clone() } else { None };
-        crash.as_ref().map(AbortHandle::abort).is_some()
+        self.crash_handle(|| {}).as_ref().map(AbortHandle::abort).is_some()
+    }
+
+    /// How to abort the incarnation, if it can be: `first` is done while that incarnation is there.
+    pub(super) fn crash_handle(&self, first: impl FnOnce()) -> Option<AbortHandle> {
+        if !matches!(self.phase(), Phase::Starting | Phase::Running) {
+            return None;
+        }
+        let crash = self.story.crash.lock();
+        if crash.is_some() {
+            first();
+        }
+        crash.clone()
     }
 }
 

@@ -36,8 +36,11 @@ where
         let factory = Arc::clone(&self.0);
         let task = core.spawn(async move {
             let outcome = {
-                let mut future = pin!(Some(async { factory(context).await.into_exit_reason() }));
-                catch(future.as_mut()).await
+                let mut future = pin!(Some(async {
+                    guard.core().panic_if_rigged();
+                    factory(context).await.into_exit_reason()
+                }));
+                catch(guard.core(), future.as_mut()).await
             };
             guard.conclude(outcome);
         });

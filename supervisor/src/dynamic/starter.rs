@@ -75,13 +75,14 @@ impl Drop for DynamicStarter {
 /// The main task. The guard is dropped last.
 async fn run(shared: Arc<Shared>, name: Option<Arc<dyn Published>>, mut guard: Guard) {
     let outcome = {
-        let mut supervising = pin!(Some(supervise(shared, name, &mut guard)));
-        catch(supervising.as_mut()).await
+        let mut supervising = pin!(Some(supervise(Arc::clone(&shared), name, &mut guard)));
+        catch(&shared.core, supervising.as_mut()).await
     };
     guard.finish(outcome.unwrap_or_else(|panic| Outcome::Exited(ExitReason::Panic(panic))));
 }
 
 async fn supervise(shared: Arc<Shared>, name: Option<Arc<dyn Published>>, guard: &mut Guard) -> Outcome {
+    shared.core.panic_if_rigged();
     // From here on children can be started.
     let engine = Engine::open(Arc::clone(&shared));
     if let Some(name) = name

@@ -24,9 +24,10 @@ pub(super) fn run<S: Server, F: Fn() -> S + Send + Sync + 'static>(
     mut guard: Guard,
 ) -> impl Future<Output = ()> + Send {
     async move {
+        let slot = Arc::clone(&starter.slot);
         let outcome = {
             let mut serving = pin!(Some(serve(starter, &mut guard)));
-            catch(serving.as_mut()).await
+            catch(&slot.core, serving.as_mut()).await
         };
         guard.finish(outcome.unwrap_or_else(|panic| Outcome::Exited(ExitReason::Panic(panic))));
     }
@@ -45,6 +46,7 @@ fn serve<S: Server, F: Fn() -> S + Send + Sync + 'static>(
         }
         let mut server = (starter.factory)();
 
+        starter.slot.core.panic_if_rigged();
         match unless_asked(&starter.slot.core, pin!(server.init(&mut cx))).await {
             None => return Outcome::Exited(ExitReason::Shutdown),
             Some(Err(failure)) => return Outcome::Exited(as_reason(&*failure)),

@@ -85,8 +85,8 @@ impl Drop for SupervisorStarter {
 /// The main task. The guard is dropped last.
 async fn run(plan: Arc<Planned>, shared: Arc<Shared>, mut guard: Guard) {
     let outcome = {
-        let mut supervising = pin!(Some(supervise(plan, shared, &mut guard)));
-        catch(supervising.as_mut()).await
+        let mut supervising = pin!(Some(supervise(plan, Arc::clone(&shared), &mut guard)));
+        catch(shared.core(), supervising.as_mut()).await
     };
     guard.finish(outcome.unwrap_or_else(|panic| Outcome::Exited(ExitReason::Panic(panic))));
 }
@@ -95,5 +95,6 @@ async fn supervise(plan: Arc<Planned>, shared: Arc<Shared>, guard: &mut Guard) -
     if !shared.open() {
         return Outcome::Exited(ExitReason::Shutdown);
     }
+    shared.core().panic_if_rigged();
     Engine::new(&plan, shared, guard).run().await
 }

@@ -108,7 +108,7 @@ impl<T: Send + 'static> Starter for OnceStarter<T> {
 async fn run<T: Send + 'static>(work: Work<T>, seat: Arc<Once<T>>, guard: Guard) {
     let outcome = {
         let mut running = pin!(Some(unless_asked(&seat.core, work)));
-        catch(running.as_mut()).await
+        catch(&seat.core, running.as_mut()).await
     };
     let reason = match outcome {
         Ok(Some(value)) => {

@@ -1,5 +1,5 @@
-//! Help for tests of supervised programs: waiting until they are quiet, killing what is in them, and comparing what happened with
-//! what was expected.
+//! Help for tests of supervised programs: waiting until they are quiet, killing what is in them or having it panic, and comparing what
+//! happened with what was expected.
 //!
 //! ```
 //! # use supervisor::{ChildSpec, ExitReason, Strategy, Supervisor};
