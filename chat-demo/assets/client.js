@@ -7,6 +7,7 @@ export const MAX_BODY = 4096;
 const ANSWER_TIMEOUT = 20_000; // longer than the server goes on trying
 const QUIET_BEFORE_PING = 25_000;
 const PONG_TIMEOUT = 8_000;
+const ACTIVE_AGAIN = 20_000;
 const TYPING_AGAIN = 10_000;
 const TYPING_IDLE = 5_000;
 const FIRST_WAIT = 250;
@@ -19,7 +20,7 @@ export const newId = () =>
  * Keeps a room up to date, and passes wishes on in the order in which they came.
  *
  * `on` is told: `status(state, text, seconds)` with the state "wait", "live" or "lost"; `welcome`, `message`, `changed`,
- * `members`, `joined`, `left`, `typing` with the frame; `wish(wish, text)` when the state of a wish has changed to
+ * `members`, `joined`, `left`, `presence`, `typing` with the frame; `wish(wish, text)` when the state of a wish has changed to
  * "pending", "answered" or "failed".
  */
 export class RoomClient {
@@ -33,6 +34,7 @@ export class RoomClient {
   #answerTimer = 0;
   #flying = null; // the id of the wish that waits for its answer
   #wishes = new Map(); // id -> { id, type, body, seq, at, state }
+  #activeSince = 0;
   #typingSince = 0;
   #typingTimer = 0;
 
@@ -122,6 +124,13 @@ export class RoomClient {
     this.#on.wish(wish, `${text} Trying again…`);
     clearTimeout(this.#answerTimer);
     this.#answerTimer = setTimeout(() => this.#transmit(wish), retry_ms + 50);
+  }
+
+  /** Called at whatever the person does: says that they are not away, and at once if `away` says that others think so. */
+  active(away) {
+    if (!this.live || (Date.now() - this.#activeSince < (away ? 1_000 : ACTIVE_AGAIN))) return;
+    this.#activeSince = Date.now();
+    this.#send({ type: "active" });
   }
 
   /** Called at each key: tells the others, again while it goes on, and that it has stopped. */

@@ -20,6 +20,7 @@ export function start(page) {
   const [form, field, count] = [find("#composer"), find("#body"), find("#count")];
   const members = new Map();
   const writing = new Set();
+  const away = new Set();
   const items = new Map(); // id of a message that is on its way -> its element
   const memory = (key) => `${key}:${code}:${me.id}`;
   let unread = 0;
@@ -205,13 +206,21 @@ export function start(page) {
       const item = make("li", hue(person.id), avatar(person.name), make("span", "name", person.name));
       item.dataset.person = person.id;
       if (person.id === me.id) item.append(make("span", "self", "you"));
+      const status = away.has(person.id) ? "away" : "online";
+      const dot = make("span", "dot");
+      dot.setAttribute("aria-hidden", "true");
+      const presence = make("span", "presence", dot, status);
+      presence.dataset.status = status;
+      item.append(presence);
       return item;
     }));
   }
 
-  function setMembers(list) {
+  function setMembers(frame) {
     members.clear();
-    for (const person of list) members.set(person.id, person);
+    away.clear();
+    for (const person of frame.members) members.set(person.id, person);
+    for (const id of frame.away) away.add(id);
     showMembers();
   }
 
@@ -232,9 +241,16 @@ export function start(page) {
   function left({ id }) {
     const person = members.get(id);
     members.delete(id);
+    away.delete(id);
     typing({ id, on: false });
     showMembers();
     if (person) note(`${person.name} left`);
+  }
+
+  function presence({ id, status }) {
+    if (status === "away") away.add(id);
+    else away.delete(id);
+    showMembers();
   }
 
   function typing({ id, on }) {
@@ -269,13 +285,14 @@ export function start(page) {
   const known = { last: Number(adopted.at(-1)?.dataset.seq ?? page.dataset.last), revision: Number(page.dataset.revision) };
   const client = new RoomClient(url, known, {
     status: show,
-    welcome: (frame) => (frame.reset ? location.reload() : setMembers(frame.members)),
+    welcome: (frame) => (frame.reset ? location.reload() : setMembers(frame)),
     message: receive,
     changed,
     wish: wished,
-    members: (frame) => setMembers(frame.members),
+    members: setMembers,
     joined,
     left,
+    presence,
     typing,
   });
 
@@ -354,6 +371,9 @@ export function start(page) {
     const before = document.activeElement;
     showHelp(() => before.focus());
   });
+  for (const doing of ["keydown", "pointerdown", "pointermove", "wheel"]) {
+    document.addEventListener(doing, () => client.active(away.has(me.id)), { passive: true });
+  }
   log.addEventListener("scroll", () => atEnd() && !document.hidden && unread && toEnd());
   jump.addEventListener("click", toEnd);
   find("#cancel").addEventListener("click", () => { endEdit(); field.focus(); });

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::domain::People;
 use crate::domain::account::Accounts;
+use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
 use crate::domain::upload::{Folder, Uploads};
 use crate::store::{Location, OpenError, Place, Store};
@@ -27,6 +28,7 @@ use crate::{health, telemetry};
 /// chat-demo (one_for_one)
 /// ├── metrics                  folds samples together
 /// ├── store                    the writer of the database
+/// ├── presence                 who is online, away or gone
 /// ├── rooms (dynamic)
 /// │   └── room:CODE …          transient, started on first use
 /// ├── uploads                  looks at files, and publishes them
@@ -105,13 +107,15 @@ impl App {
         supervisor::describe_metrics();
         let namespace = registry.namespace("production").expect("a good name");
         let store = Store::new(namespace.clone());
-        let rooms = Rooms::new(namespace.clone(), store.clone(), limits);
+        let presences = Presences::new(namespace.clone());
+        let rooms = Rooms::new(namespace.clone(), store.clone(), presences.clone(), limits);
         let accounts = Accounts::new(store.clone(), &limits);
         let uploads = Uploads::new(namespace.clone(), folder(&config)?, config.clamd.clone(), limits);
         let live = Arc::<LiveSessions>::default();
         let sessions = live.child_spec(&store, limits.session_check);
         let web = Web {
             rooms: rooms.clone(),
+            presences,
             people: People::new(&namespace, store.clone()),
             uploads: uploads.clone(),
             store,
@@ -134,6 +138,7 @@ impl App {
             .budget(10, Duration::from_secs(10))
             .child(telemetry::upkeep(metrics))
             .child(Store::child_spec(&namespace, place))
+            .child(Presences::child_spec(&namespace, limits))
             .child(Rooms::child_spec(&namespace))
             .child(uploads.child_spec())
             .child(health::child_spec(&namespace, &uploads, config.health_period))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use registry::{MonitorError, Namespace};
 use supervisor::{ChildRef, ChildSpec};
 
+use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
 use crate::domain::upload::Uploads;
 use crate::store::Store;
@@ -15,8 +16,12 @@ pub(crate) fn child_spec(namespace: &Namespace, uploads: &Uploads, period: Durat
     ChildSpec::task("health", move |cx| {
         let (namespace, uploads) = (namespace.clone(), uploads.clone());
         async move {
-            let _monitors =
-                [Store::monitor(&namespace, period)?, Rooms::monitor(&namespace, period)?, uploads.monitor(period)?];
+            let _monitors = [
+                Store::monitor(&namespace, period)?,
+                Rooms::monitor(&namespace, period)?,
+                Presences::monitor(&namespace, period)?,
+                uploads.monitor(period)?,
+            ];
             cx.stopped().await;
             Ok::<_, MonitorError>(())
         }

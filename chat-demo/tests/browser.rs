@@ -22,6 +22,16 @@ async fn two_browsers_talk_while_their_room_is_killed() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn two_tabs_are_one_person_who_is_online_or_away() {
+    let Some(mut test) = script("presence.mjs") else { return };
+    let mut limits = chat_demo::config::Limits::default();
+    limits.presence_away = std::time::Duration::from_secs(2);
+    let server = Server::with_limits(limits).await;
+    test.env("BASE", server.app.url());
+    tokio::task::block_in_place(|| program::run(&mut test));
+}
+
 #[test]
 fn two_browsers_come_back_when_the_program_does() {
     let Some(mut test) = script("restart.mjs") else { return };

@@ -30,6 +30,12 @@ pub struct Limits {
     /// How long somebody is shown as writing after the last word of it
     #[arg(long, env = "CHAT_TYPING_EXPIRY", default_value = "15s", value_parser = time, value_name = "TIME", hide_short_help = true)]
     pub typing_expiry: Duration,
+    /// How long somebody who does nothing is still shown as online
+    #[arg(long, env = "CHAT_PRESENCE_AWAY", default_value = "1m", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub presence_away: Duration,
+    /// How long somebody without any connection is not offline yet
+    #[arg(long, env = "CHAT_PRESENCE_GONE", default_value = "30s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub presence_gone: Duration,
     /// How long an empty room stays in memory
     #[arg(long, env = "CHAT_ROOM_IDLE", default_value = "5m", value_parser = time, value_name = "TIME", hide_short_help = true)]
     pub room_idle: Duration,

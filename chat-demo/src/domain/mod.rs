@@ -12,6 +12,7 @@ mod login;
 mod message;
 mod name;
 mod people;
+pub mod presence;
 pub mod room;
 mod text;
 pub mod upload;

@@ -44,6 +44,7 @@ pub(crate) use origin::Origins;
 use crate::config::{AdminToken, Limits};
 use crate::domain::People;
 use crate::domain::account::Accounts;
+use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
 use crate::domain::upload::Uploads;
 use crate::store::{Store, StoreError};
@@ -57,6 +58,7 @@ pub(crate) struct Web {
     pub(crate) rooms: Rooms,
     pub(crate) people: People,
     pub(crate) uploads: Uploads,
+    pub(crate) presences: Presences,
     pub(crate) store: Store,
     pub(crate) limits: Limits,
     pub(crate) origins: Arc<Origins>,

@@ -117,12 +117,14 @@ pub(super) async fn view(
     let revision = web.rooms.last_revision(code).await?;
     let messages = web.rooms.history(code, part).await?;
     let members = web.rooms.members(code).await;
+    let away = web.presences.away(members.iter().map(|person| person.id).collect()).await;
     let next_id = ClientId::parse(SessionToken::random().as_str()).expect("a token has the form of an id");
     let newest = before.is_none();
     Ok(room(&RoomView {
         code,
         viewer,
         members: &members,
+        away: &away,
         messages: &messages,
         revision,
         newest,

@@ -23,6 +23,7 @@ pub(crate) use outbox::{Closed, Event};
 use self::logic::ConnectionId;
 use self::outbox::{Inbox, outbox};
 use self::server::{RoomMessage, RoomServer};
+use super::presence::Presences;
 use super::{Attachment, Body, ClientId, Draft, Kind, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis};
 use crate::config::Limits;
 use crate::store::{Page, Store, StoreError};
@@ -48,6 +49,7 @@ const RESTART: Duration = Duration::from_secs(5);
 pub struct Rooms {
     namespace: Namespace,
     store: Store,
+    presences: Presences,
     limits: Limits,
     connections: Arc<AtomicU64>,
 }
@@ -155,8 +157,8 @@ pub enum ChangeError {
 
 impl Rooms {
     /// The rooms that run in `namespace`.
-    pub fn new(namespace: Namespace, store: Store, limits: Limits) -> Self {
-        Self { namespace, store, limits, connections: Arc::default() }
+    pub fn new(namespace: Namespace, store: Store, presences: Presences, limits: Limits) -> Self {
+        Self { namespace, store, presences, limits, connections: Arc::default() }
     }
 
     /// How to run them.
@@ -379,10 +381,10 @@ impl Rooms {
             return Err(Absent::Unknown);
         }
         let rooms = self.namespace.wait_for(ROOMS, RESTART).await?;
-        let (store, limits) = (self.store.clone(), self.limits);
+        let (store, presences, limits) = (self.store.clone(), self.presences.clone(), self.limits);
         let spec = move || {
-            let store = store.clone();
-            ChildSpec::server(move || RoomServer::new(code, store.clone(), limits))
+            let (store, presences) = (store.clone(), presences.clone());
+            ChildSpec::server(move || RoomServer::new(code, store.clone(), presences.clone(), limits))
                 .id(code.to_string())
                 .restart(Restart::Transient)
         };

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
+use crate::domain::presence::PresenceChange;
 use crate::domain::{Message, Person, PersonId};
 
 /// Something that happened in a room.
@@ -21,6 +22,10 @@ pub(crate) enum Event {
     Joined(Person),
     /// Somebody went.
     Left(PersonId),
+    /// Somebody who is there is online or away now.
+    Presence(PresenceChange),
+    /// All who attend are to say so again.
+    Attend,
     /// Everybody who is there.
     Members(Arc<[Person]>),
 }

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use registry::ExitReason;
-use supervisor::{Context, Failure, Flow, Init, Reply, Server};
+use registry::{ExitReason, RecvError, Subscription};
+use supervisor::{Context, Failure, Flow, Init, Reply, Server, ServerRef};
 use tokio::time::Instant;
 
-use super::logic::{Applied, Changes, ConnectionId, Gap, Log, Members, Offer, Outgoing, PresenceChange, Typing};
+use super::logic::{Applied, Changes, ConnectionId, Gap, Log, MemberChange, Members, Offer, Outgoing, Typing};
 use super::outbox::{Event, Outbox};
 use super::{ChangeError, JoinError, PostError, Posted, Welcome};
 use crate::config::Limits;
+use crate::domain::presence::{Presences, Status, Update};
 use crate::domain::{Body, Draft, Person, PersonId, Revision, RoomCode, Seq};
 use crate::store::{Changed, Page, Store, StoreError, Stored};
 use crate::telemetry;
@@ -43,6 +44,8 @@ pub(crate) enum RoomMessage {
     Arrived { result: Result<Vec<Stored>, StoreError> },
     /// The change on its way is done, or given up.
     Altered { result: Result<Changed, StoreError>, reply: Reply<Result<(), ChangeError>> },
+    /// Somebody, in this room or not, is online, away or gone.
+    Presence { update: Update },
     /// It is time to look who has been gone, or silent, for long enough.
     Expire,
     /// It is time to tell everybody who is there.
@@ -60,6 +63,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// a restart are in it again.
 const SETTLE: Duration = Duration::from_secs(3);
 
+/// Updates of people's presence that wait for one room.
+const UPDATES: usize = 256;
+
 /// A change that somebody wants.
 #[derive(Debug)]
 struct Wish {
@@ -74,6 +80,7 @@ struct Wish {
 pub(crate) struct RoomServer {
     code: RoomCode,
     store: Store,
+    presences: Presences,
     limits: Limits,
     log: Log,
     members: Members,
@@ -89,10 +96,11 @@ pub(crate) struct RoomServer {
 
 impl RoomServer {
     /// A room that has not read its history yet.
-    pub(crate) fn new(code: RoomCode, store: Store, limits: Limits) -> Self {
+    pub(crate) fn new(code: RoomCode, store: Store, presences: Presences, limits: Limits) -> Self {
         Self {
             code,
             store,
+            presences,
             limits,
             log: Log::empty(limits.recent_messages),
             members: Members::new(limits.leave_grace),
@@ -115,6 +123,9 @@ impl Server for RoomServer {
         let history = self.store.history(self.code, Page::Latest { limit }).await?;
         self.log = Log::new(self.limits.recent_messages, history)?;
         self.revision = self.store.last_revision(self.code).await?;
+        if let Some(updates) = self.presences.updates(UPDATES) {
+            cx.spawn(pass_on(updates, cx.this()));
+        }
         cx.send_after(SETTLE, RoomMessage::Settled);
         cx.send_after(self.limits.room_idle, RoomMessage::Rest);
         telemetry::room_started();
@@ -137,6 +148,7 @@ impl Server for RoomServer {
                 }
             }
             RoomMessage::Altered { result, reply } => self.altered(result, reply, cx),
+            RoomMessage::Presence { update } => self.hear_of_presence(update, cx),
             RoomMessage::Members { reply } => reply.send(self.members.list()),
             RoomMessage::Arrived { result } => self.arrived(result, cx)?,
             RoomMessage::Expire => self.expire(cx),
@@ -300,6 +312,17 @@ impl RoomServer {
         }
     }
 
+    /// Tells of those who are here. Whoever is gone has left the room already.
+    fn hear_of_presence(&mut self, update: Update, cx: &mut Context<Self>) {
+        match update {
+            Update::Started => self.broadcast(&Event::Attend, cx),
+            Update::Changed(change) if change.status != Status::Offline && self.members.has(change.person) => {
+                self.broadcast(&Event::Presence(change), cx);
+            }
+            Update::Changed(_) => {}
+        }
+    }
+
     fn expire(&mut self, cx: &mut Context<Self>) {
         self.expiry_at = None;
         let now = Instant::now().into_std();
@@ -330,10 +353,10 @@ impl RoomServer {
         Flow::Stop(ExitReason::Normal)
     }
 
-    fn tell(&mut self, change: PresenceChange, cx: &mut Context<Self>) {
+    fn tell(&mut self, change: MemberChange, cx: &mut Context<Self>) {
         let event = match change {
-            PresenceChange::Joined(person) => Event::Joined(person),
-            PresenceChange::Left(person) => Event::Left(person),
+            MemberChange::Joined(person) => Event::Joined(person),
+            MemberChange::Left(person) => Event::Left(person),
         };
         self.broadcast(&event, cx);
     }
@@ -345,6 +368,21 @@ impl RoomServer {
         let gone: Vec<ConnectionId> = self.outboxes.iter().filter_map(refused).collect();
         for connection in gone {
             self.leave(connection, cx);
+        }
+    }
+}
+
+/// Passes updates on to the room, until one of them is over.
+async fn pass_on(mut updates: Subscription<Update>, room: ServerRef<RoomServer>) {
+    loop {
+        let message = match updates.recv().await {
+            Ok(update) => RoomMessage::Presence { update },
+            // Everybody who is here is told anew, with what they are.
+            Err(RecvError::Lagged(_)) => RoomMessage::Settled,
+            Err(_) => return,
+        };
+        if room.cast(message).await.is_err() {
+            return;
         }
     }
 }

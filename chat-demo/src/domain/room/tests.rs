@@ -5,6 +5,7 @@ use supervisor::{Strategy, Supervisor, SupervisorRef, Tree};
 use tokio::time::{Instant, advance};
 
 use super::*;
+use crate::domain::presence::Presences;
 use crate::domain::{DisplayName, PersonId};
 use crate::store::{Location, Place, sqlite};
 
@@ -26,7 +27,7 @@ async fn fixture(name: &str, limits: Limits) -> Fixture {
         .start()
         .await
         .unwrap();
-    let rooms = Rooms::new(namespace.clone(), Store::new(namespace.clone()), limits);
+    let rooms = Rooms::new(namespace.clone(), Store::new(namespace.clone()), Presences::new(namespace.clone()), limits);
     let code = rooms.create().await.unwrap();
     Fixture { rooms, code, namespace, _tree: tree }
 }

@@ -20,6 +20,8 @@ pub(crate) struct RoomView<'a> {
     pub(crate) viewer: Option<&'a Person>,
     /// Who is there.
     pub(crate) members: &'a [Person],
+    /// Who of them is away.
+    pub(crate) away: &'a [PersonId],
     /// A part of the history, oldest first.
     pub(crate) messages: &'a [Message],
     /// The number of the last change that `messages` may show.
@@ -77,6 +79,8 @@ fn people(view: &RoomView<'_>) -> Markup {
                             (avatar(person))
                             span.name { (person.name) }
                             @if view.viewer.is_some_and(|viewer| viewer.id == person.id) { span.self { "you" } }
+                            @let status = if view.away.contains(&person.id) { "away" } else { "online" };
+                            span.presence data-status=(status) { span.dot aria-hidden="true" {} (status) }
                         }
                     }
                 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::protocol::{ClientFrame, Goodbye, MAX_FRAME_BYTES, Said, ServerFrame, VERSION, Who};
+use super::protocol::{ClientFrame, Goodbye, MAX_FRAME_BYTES, Said, ServerFrame, VERSION, Who, word};
+use crate::domain::presence::Status;
 use crate::domain::{
     Attachment, Body, ClientId, DisplayName, FileId, FileName, Kind, Message, MessageState, Person, PersonId, Revision,
     Seq, UnixMillis,
@@ -24,7 +25,7 @@ fn kinds(frames: &[Value]) -> Vec<&str> {
 #[test]
 fn what_a_client_says_is_read() {
     let frames = documented("client");
-    assert_eq!(kinds(&frames)[..7], ["join", "post", "edit", "delete", "nick", "typing", "ping"]);
+    assert_eq!(kinds(&frames)[..8], ["join", "post", "edit", "delete", "nick", "typing", "active", "ping"]);
     for frame in &frames {
         let read = serde_json::from_value::<ClientFrame>(frame.clone());
         assert!(read.is_ok(), "{read:?}: {frame}");
@@ -72,6 +73,7 @@ fn what_the_server_says_is_as_it_is_said() {
             revision: Revision(3),
             reset: false,
             members: vec![Who::from(&ada)],
+            away: vec![],
         },
         ServerFrame::Message(Said::from(&said)),
         ServerFrame::Message(Said::from(&with_file)),
@@ -86,7 +88,8 @@ fn what_the_server_says_is_as_it_is_said() {
         },
         ServerFrame::Joined { person: Who::from(&bob) },
         ServerFrame::Left { id: bob.id },
-        ServerFrame::Members { members: vec![Who::from(&ada), Who::from(&bob)] },
+        ServerFrame::Members { members: vec![Who::from(&ada), Who::from(&bob)], away: vec![bob.id] },
+        ServerFrame::Presence { id: bob.id, status: word(Status::Online) },
         ServerFrame::Typing { id: bob.id, on: true },
         ServerFrame::Pong {},
     ];

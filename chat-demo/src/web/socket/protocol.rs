@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::presence::Status;
 use crate::domain::{Attachment, Kind, Message, Person, PersonId, Revision, Seq, UnixMillis};
 
 /// The version spoken here.
@@ -36,6 +37,8 @@ pub(crate) enum ClientFrame {
     Nick { id: String, name: String },
     /// It is writing, said again every 10 seconds, or has stopped.
     Typing { on: bool },
+    /// Whoever is here has done something, said again every 20 seconds at most: they are online, not away.
+    Active {},
     /// Answered by `pong`: browsers can neither see nor send the pings of the protocol below.
     Ping {},
 }
@@ -46,7 +49,16 @@ pub(crate) enum ClientFrame {
 pub(crate) enum ServerFrame<'a> {
     /// The answer to `join`: who the client is, the number of the last message and who is there.
     /// With `reset` the numbers of the client are not from this history: it must start afresh.
-    Welcome { v: u32, you: Who<'a>, last: Seq, revision: Revision, reset: bool, members: Vec<Who<'a>> },
+    /// Of the members, those in `away` have done nothing for a while.
+    Welcome {
+        v: u32,
+        you: Who<'a>,
+        last: Seq,
+        revision: Revision,
+        reset: bool,
+        members: Vec<Who<'a>>,
+        away: Vec<PersonId>,
+    },
     /// The next message of the room.
     Message(Said<'a>),
     /// The client's message is stored.
@@ -70,8 +82,10 @@ pub(crate) enum ServerFrame<'a> {
     Joined { person: Who<'a> },
     /// Somebody went.
     Left { id: PersonId },
-    /// Everybody who is there.
-    Members { members: Vec<Who<'a>> },
+    /// Somebody who is there is `online` or `away` now.
+    Presence { id: PersonId, status: &'static str },
+    /// Everybody who is there, and who of them is away.
+    Members { members: Vec<Who<'a>>, away: Vec<PersonId> },
     /// The answer to `ping`.
     Pong {},
 }
@@ -121,6 +135,15 @@ impl<'a> From<&'a Attachment> for SentFile<'a> {
     fn from(file: &'a Attachment) -> Self {
         let Attachment { name, media_type, size, thumbnail, scanned, .. } = file;
         Self { name: name.as_str(), media_type, size: *size, thumbnail: *thumbnail, scanned: *scanned }
+    }
+}
+
+/// What `status` says.
+pub(crate) fn word(status: Status) -> &'static str {
+    match status {
+        Status::Online => "online",
+        Status::Away => "away",
+        Status::Offline => "offline",
     }
 }
 

@@ -8,12 +8,13 @@ use thiserror::Error;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::protocol::{ClientFrame, Goodbye, Said, ServerFrame, VERSION, Who};
+use super::protocol::{ClientFrame, Goodbye, Said, ServerFrame, VERSION, Who, word};
 use super::requests::{Outcome, Requests, Wish};
 use super::wire::{Incoming, Stuck, Wire};
 use crate::config::Limits;
+use crate::domain::presence::{Attendance, Presences};
 use crate::domain::room::{ChangeError, Closed, Event, JoinError, Membership, PostError, Posted, Rooms, Welcome};
-use crate::domain::{Body, ClientId, DisplayName, Message, Person, Revision, RoomCode, Seq};
+use crate::domain::{Body, ClientId, DisplayName, Message, Person, PersonId, Revision, RoomCode, Seq};
 use crate::store::Page;
 use crate::telemetry::{self, OpenSocket};
 use crate::web::bucket::Bucket;
@@ -124,6 +125,8 @@ async fn handshake(wire: &mut Wire, limits: &Limits) -> Result<Known, End> {
 struct Session<'a> {
     wire: &'a mut Wire,
     rooms: &'a Rooms,
+    presences: &'a Presences,
+    attendance: Attendance,
     limits: &'a Limits,
     code: RoomCode,
     person: Person,
@@ -154,6 +157,8 @@ impl<'a> Session<'a> {
         Self {
             wire,
             rooms: &web.rooms,
+            presences: &web.presences,
+            attendance: web.presences.attend(person.id),
             limits,
             code,
             person,
@@ -209,7 +214,10 @@ impl<'a> Session<'a> {
                         Incoming::Wrong(goodbye) => return Err(goodbye.into()),
                     }
                 }
-                _ = ping.tick() => self.wire.ping().await?,
+                _ = ping.tick() => {
+                    self.attendance.here();
+                    self.wire.ping().await?;
+                }
                 () = sleep_until(heard + self.limits.idle) => return Err(Goodbye::Idle.into()),
             }
         }
@@ -220,6 +228,7 @@ impl<'a> Session<'a> {
         let (membership, welcome) = self.join(known.after, stop).await?;
         self.sent = if welcome.reset { welcome.last } else { known.after.unwrap_or(welcome.last) };
         self.revision = if welcome.reset { welcome.revision } else { known.revision.unwrap_or(welcome.revision) };
+        let away = away(self.presences, &welcome.members).await;
         let members = welcome.members.iter().map(Who::from).collect();
         let frame = ServerFrame::Welcome {
             v: VERSION,
@@ -228,6 +237,7 @@ impl<'a> Session<'a> {
             revision: welcome.revision,
             reset: welcome.reset,
             members,
+            away,
         };
         self.wire.send(&frame).await?;
         self.catch_up(&welcome).await?;
@@ -303,9 +313,15 @@ impl<'a> Session<'a> {
             Event::Typing(id, on) => self.wire.send(&ServerFrame::Typing { id: *id, on: *on }).await?,
             Event::Joined(person) => self.wire.send(&ServerFrame::Joined { person: person.into() }).await?,
             Event::Left(id) => self.wire.send(&ServerFrame::Left { id: *id }).await?,
+            Event::Presence(change) => {
+                let frame = ServerFrame::Presence { id: change.person, status: word(change.status) };
+                self.wire.send(&frame).await?;
+            }
+            Event::Attend => self.attendance.here(),
             Event::Members(members) => {
+                let away = away(self.presences, members).await;
                 let members = members.iter().map(Who::from).collect();
-                self.wire.send(&ServerFrame::Members { members }).await?;
+                self.wire.send(&ServerFrame::Members { members, away }).await?;
             }
         }
         Ok(())
@@ -353,6 +369,9 @@ impl<'a> Session<'a> {
         {
             wait = self.bounds.say(self.person.id, self.code).err();
         }
+        if wait.is_none() && !matches!(frame, Err(_) | Ok(ClientFrame::Ping {})) {
+            self.attendance.active();
+        }
         match (frame, wait) {
             (Ok(ClientFrame::Post { id, kind, body }), None) => {
                 self.accept(&id, &body, |body| Wish::Post(kind, body)).await
@@ -372,7 +391,7 @@ impl<'a> Session<'a> {
                 membership.typing(on);
                 Ok(())
             }
-            (Ok(ClientFrame::Typing { .. }), Some(_)) => Ok(()),
+            (Ok(ClientFrame::Active {}), _) | (Ok(ClientFrame::Typing { .. }), Some(_)) => Ok(()),
             (
                 Ok(
                     ClientFrame::Post { id, .. }
@@ -457,6 +476,11 @@ impl<'a> Session<'a> {
         let text = &sentence(text);
         Ok(self.wire.send(&ServerFrame::Refused { id, reason, text, retry_ms }).await?)
     }
+}
+
+/// Who of these is away.
+async fn away(presences: &Presences, members: &[Person]) -> Vec<PersonId> {
+    presences.away(members.iter().map(|person| person.id).collect()).await
 }
 
 /// What a conversation ends with other than an [`End`].

@@ -11,7 +11,7 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 
 /// What the others see of somebody's coming and going.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PresenceChange {
+pub(crate) enum MemberChange {
     /// Somebody came, or goes by another name now.
     Joined(Person),
     /// Somebody's last connection has been gone for a while.
@@ -25,12 +25,12 @@ pub(crate) enum PresenceChange {
 #[derive(Debug)]
 pub(crate) struct Members {
     grace: Duration,
-    people: BTreeMap<PersonId, Presence>,
+    people: BTreeMap<PersonId, Member>,
     connections: HashMap<ConnectionId, PersonId>,
 }
 
 #[derive(Debug)]
-struct Presence {
+struct Member {
     person: Person,
     connections: usize,
     gone_since: Option<Instant>,
@@ -43,65 +43,70 @@ impl Members {
     }
 
     /// `person` is there over `connection`.
-    pub(crate) fn join(&mut self, connection: ConnectionId, person: Person) -> Option<PresenceChange> {
+    pub(crate) fn join(&mut self, connection: ConnectionId, person: Person) -> Option<MemberChange> {
         self.connections.insert(connection, person.id);
-        let Some(presence) = self.people.get_mut(&person.id) else {
-            let presence = Presence { person: person.clone(), connections: 1, gone_since: None };
-            self.people.insert(person.id, presence);
-            return Some(PresenceChange::Joined(person));
+        let Some(member) = self.people.get_mut(&person.id) else {
+            let member = Member { person: person.clone(), connections: 1, gone_since: None };
+            self.people.insert(person.id, member);
+            return Some(MemberChange::Joined(person));
         };
-        presence.connections += 1;
-        presence.gone_since = None;
-        (presence.person.name != person.name).then(|| {
-            presence.person = person.clone();
-            PresenceChange::Joined(person)
+        member.connections += 1;
+        member.gone_since = None;
+        (member.person.name != person.name).then(|| {
+            member.person = person.clone();
+            MemberChange::Joined(person)
         })
     }
 
     /// Whoever is there over `connection` goes by the name of `person` now.
-    pub(crate) fn rename(&mut self, connection: ConnectionId, person: Person) -> Option<PresenceChange> {
-        let presence = self.people.get_mut(self.connections.get(&connection)?)?;
-        (presence.person.id == person.id && presence.person.name != person.name).then(|| {
-            presence.person = person.clone();
-            PresenceChange::Joined(person)
+    pub(crate) fn rename(&mut self, connection: ConnectionId, person: Person) -> Option<MemberChange> {
+        let member = self.people.get_mut(self.connections.get(&connection)?)?;
+        (member.person.id == person.id && member.person.name != person.name).then(|| {
+            member.person = person.clone();
+            MemberChange::Joined(person)
         })
     }
 
     /// `connection` is gone since `now`.
     pub(crate) fn leave(&mut self, connection: ConnectionId, now: Instant) {
         let Some(person) = self.connections.remove(&connection) else { return };
-        if let Some(presence) = self.people.get_mut(&person) {
-            presence.connections -= 1;
-            if presence.connections == 0 {
-                presence.gone_since = Some(now);
+        if let Some(member) = self.people.get_mut(&person) {
+            member.connections -= 1;
+            if member.connections == 0 {
+                member.gone_since = Some(now);
             }
         }
     }
 
     /// Those whose grace is over at `now`.
-    pub(crate) fn expire(&mut self, now: Instant) -> Vec<PresenceChange> {
+    pub(crate) fn expire(&mut self, now: Instant) -> Vec<MemberChange> {
         let grace = self.grace;
-        let over = |presence: &Presence| presence.gone_since.is_some_and(|since| now >= since + grace);
-        let gone: Vec<_> = self.people.iter().filter(|(_, presence)| over(presence)).map(|(&id, _)| id).collect();
+        let over = |member: &Member| member.gone_since.is_some_and(|since| now >= since + grace);
+        let gone: Vec<_> = self.people.iter().filter(|(_, member)| over(member)).map(|(&id, _)| id).collect();
         for id in &gone {
             self.people.remove(id);
         }
-        gone.into_iter().map(PresenceChange::Left).collect()
+        gone.into_iter().map(MemberChange::Left).collect()
     }
 
     /// When `expire` has something to do next.
     pub(crate) fn next_expiry(&self) -> Option<Instant> {
-        self.people.values().filter_map(|presence| presence.gone_since).min().map(|since| since + self.grace)
+        self.people.values().filter_map(|member| member.gone_since).min().map(|since| since + self.grace)
     }
 
     /// Who is there over `connection`.
     pub(crate) fn person(&self, connection: ConnectionId) -> Option<&Person> {
-        self.people.get(self.connections.get(&connection)?).map(|presence| &presence.person)
+        self.people.get(self.connections.get(&connection)?).map(|member| &member.person)
+    }
+
+    /// Whether somebody is there.
+    pub(crate) fn has(&self, person: PersonId) -> bool {
+        self.people.contains_key(&person)
     }
 
     /// Who is there.
     pub(crate) fn list(&self) -> Vec<Person> {
-        self.people.values().map(|presence| presence.person.clone()).collect()
+        self.people.values().map(|member| member.person.clone()).collect()
     }
 
     /// How many connections there are.
@@ -128,7 +133,7 @@ mod tests {
         let now = Instant::now();
         let mut members = Members::new(GRACE);
         let ada = person(1, "Ada");
-        assert_eq!(members.join(ConnectionId(1), ada.clone()), Some(PresenceChange::Joined(ada.clone())));
+        assert_eq!(members.join(ConnectionId(1), ada.clone()), Some(MemberChange::Joined(ada.clone())));
         members.leave(ConnectionId(1), now);
         assert_eq!(members.expire(now + GRACE - Duration::from_millis(1)), []);
         assert_eq!(members.join(ConnectionId(2), ada), None);
@@ -147,7 +152,7 @@ mod tests {
         members.leave(ConnectionId(2), now);
         members.leave(ConnectionId(2), now + GRACE);
         assert_eq!(members.next_expiry(), Some(now + GRACE));
-        assert_eq!(members.expire(now + GRACE), [PresenceChange::Left(PersonId(1))]);
+        assert_eq!(members.expire(now + GRACE), [MemberChange::Left(PersonId(1))]);
         assert_eq!(members.list(), []);
     }
 
@@ -156,10 +161,10 @@ mod tests {
         let mut members = Members::new(GRACE);
         members.join(ConnectionId(1), person(1, "Ada"));
         let renamed = person(1, "Countess");
-        assert_eq!(members.join(ConnectionId(2), renamed.clone()), Some(PresenceChange::Joined(renamed.clone())));
+        assert_eq!(members.join(ConnectionId(2), renamed.clone()), Some(MemberChange::Joined(renamed.clone())));
         assert_eq!(members.list(), [renamed]);
         let again = person(1, "Lovelace");
-        assert_eq!(members.rename(ConnectionId(1), again.clone()), Some(PresenceChange::Joined(again.clone())));
+        assert_eq!(members.rename(ConnectionId(1), again.clone()), Some(MemberChange::Joined(again.clone())));
         assert_eq!(members.rename(ConnectionId(2), again.clone()), None, "told once");
         assert_eq!(members.rename(ConnectionId(2), person(2, "Bob")), None, "somebody else");
         assert_eq!(members.rename(ConnectionId(3), person(1, "Ada")), None, "not there");

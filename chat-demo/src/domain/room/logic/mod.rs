@@ -8,6 +8,6 @@ mod typing;
 
 pub(crate) use changes::Changes;
 pub(crate) use log::{Applied, Gap, Log};
-pub(crate) use members::{ConnectionId, Members, PresenceChange};
+pub(crate) use members::{ConnectionId, MemberChange, Members};
 pub(crate) use outgoing::{Offer, Outgoing};
 pub(crate) use typing::Typing;

@@ -1,0 +1,102 @@
+//! The process: the effects of the rules.
+
+use std::time::Duration;
+
+use registry::PubSub;
+use supervisor::{Context, Failure, Flow, Init, Reply, Server};
+use tokio::time::Instant;
+
+use super::logic::{Presence, Times};
+use super::{ConnectionId, PresenceChange, Status, UPDATES, Update};
+use crate::config::Limits;
+use crate::domain::PersonId;
+
+/// What it can be told.
+#[derive(Debug)]
+pub(crate) enum PresenceMessage {
+    /// A connection is there; `person` was active over it at `active`.
+    Here { connection: ConnectionId, person: PersonId, active: Instant },
+    /// A connection is gone.
+    Leave { connection: ConnectionId },
+    /// Who of these is away?
+    Away { people: Vec<PersonId>, reply: Reply<Vec<PersonId>> },
+    /// It is time to see what is over.
+    Expire,
+    /// It can be found by its name now.
+    Started,
+}
+
+/// Everybody's presence.
+#[derive(Debug)]
+pub(crate) struct PresenceServer {
+    presence: Presence,
+    updates: PubSub<Update>,
+    /// When the next look at what is over is due.
+    expiry_at: Option<std::time::Instant>,
+}
+
+impl PresenceServer {
+    /// It knows nobody.
+    pub(super) fn new(limits: Limits, updates: PubSub<Update>) -> Self {
+        // A socket is closed when it is idle for so long: a connection that is not heard of for longer is none.
+        let lease = limits.idle.max(limits.ping * 3);
+        let times = Times { away: limits.presence_away, gone: limits.presence_gone, lease };
+        Self { presence: Presence::new(times), updates, expiry_at: None }
+    }
+
+    fn publish(&self, update: Update) {
+        // Refused only when the program ends.
+        let _ = self.updates.try_publish(UPDATES, update);
+    }
+
+    fn tell(&self, changes: impl IntoIterator<Item = PresenceChange>) {
+        for change in changes {
+            self.publish(Update::Changed(change));
+        }
+    }
+
+    fn arm(&mut self, cx: &mut Context<Self>) {
+        let next = self.presence.next_expiry();
+        let Some(at) = next.filter(|&at| self.expiry_at.is_none_or(|armed| at < armed)) else { return };
+        self.expiry_at = Some(at);
+        cx.send_after(at.saturating_duration_since(Instant::now().into_std()), PresenceMessage::Expire);
+    }
+}
+
+impl Server for PresenceServer {
+    type Message = PresenceMessage;
+
+    async fn init(&mut self, cx: &mut Context<Self>) -> Result<Init, Failure> {
+        cx.send_after(Duration::ZERO, PresenceMessage::Started);
+        Ok(Init::Ready)
+    }
+
+    async fn handle(&mut self, message: PresenceMessage, cx: &mut Context<Self>) -> Result<Flow, Failure> {
+        let now = Instant::now().into_std();
+        match message {
+            PresenceMessage::Here { connection, person, active } => {
+                let change = self.presence.here(connection, person, active.into_std(), now);
+                self.tell(change);
+                self.arm(cx);
+            }
+            PresenceMessage::Leave { connection } => {
+                self.presence.leave(connection, now);
+                self.arm(cx);
+            }
+            PresenceMessage::Away { people, reply } => {
+                let away = |person: &PersonId| self.presence.status(*person) == Status::Away;
+                reply.send(people.into_iter().filter(away).collect());
+            }
+            PresenceMessage::Expire => {
+                self.expiry_at = None;
+                let changes = self.presence.expire(now);
+                self.tell(changes);
+                let (people, connections) = self.presence.count();
+                tracing::debug!(people, connections, "who is there");
+                self.arm(cx);
+            }
+            PresenceMessage::Started => self.publish(Update::Started),
+        }
+        Ok(Flow::Continue)
+    }
+}
