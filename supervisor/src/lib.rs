@@ -61,8 +61,8 @@ pub use app::{Run, run};
 pub use child::{BlockingContext, ChildId, ChildKind, ChildRef, ChildSpec, Meltdown, TaskContext};
 pub use dynamic::{DynamicSupervisor, DynamicSupervisorRef};
 pub use error::{
-    CallError, DeleteChildError, NotRunning, ResizeError, RestartChildError, SendError, StartChildError, StartError,
-    StartFailure, TerminateChildError,
+    CallError, DeleteChildError, NotRunning, ReplaceChildSpecError, ResizeError, RestartChildError, SendError,
+    StartChildError, StartError, StartFailure, TerminateChildError,
 };
 #[cfg(feature = "metrics")]
 pub use metrics::describe_metrics;

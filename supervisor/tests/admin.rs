@@ -362,3 +362,26 @@ async fn s6_what_would_wait_for_its_own_caller_is_refused_at_once() {
     dynamic.stop().await;
     root.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn s6_a_listed_child_that_is_deleted_leaves_its_name_until_its_supervisor_starts_it_again() {
+    let (journal, names) = (Journal::default(), ServiceRegistry::new().namespace("names").unwrap());
+    let workers = Supervisor::new(Strategy::OneForOne)
+        .child(probe("a", &journal).name(&names, "a"))
+        .child(probe("t", &journal).restart(Restart::Temporary).name(&names, "t"));
+    let mut workers = ChildSpec::supervisor(workers).id("workers");
+    let inner = workers.reference();
+    let tree = Supervisor::new(Strategy::OneForOne).child(workers).start().await.unwrap();
+    for child in ["a", "t"] {
+        inner.terminate_child(child).await.unwrap();
+    }
+    assert!(names.register("a", 7).is_err(), "it is down, and its spec is there");
+    inner.delete_child("a").await.unwrap();
+    let taken: Vec<_> = ["a", "t"].map(|name| names.register(name, 7).unwrap()).into();
+    drop(taken);
+    tree.kill_child("workers").await.unwrap();
+    settle().await;
+    assert!(names.register("a", 7).is_err() && names.register("t", 7).is_err());
+    assert_eq!(journal.take(), "+a +t -a -t +a +t");
+    tree.stop().await;
+}

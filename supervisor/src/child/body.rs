@@ -44,16 +44,27 @@ pub(crate) trait Body<H>: Send {
     /// The handle to the child. What it is made from is fixed from now on.
     fn handle(&mut self, settings: &Settings) -> H;
 
-    fn assemble(self: Box<Self>, settings: &Settings, name: Option<Box<dyn Published>>) -> Arc<dyn Starter>;
+    /// Takes over the seat of a child, so that references to it stay good. `false` when they could not, because it is one of
+    /// another type, or this body's seat is of its own making. No handle has been asked for.
+    fn adopt(&mut self, _seat: Arc<dyn Seat>) -> bool {
+        false
+    }
+
+    fn assemble(self: Box<Self>, settings: &Settings, name: Option<Arc<dyn Published>>) -> Arc<dyn Starter>;
 }
 
-/// Makes incarnations of one child. Dropping it is the end of the spec: the mailbox is closed, the name free.
+/// Makes incarnations of one child. Dropping the last one for it is the end of the spec: the mailbox is closed, the name free.
 pub(crate) trait Starter: Send + Sync {
     fn seat(&self) -> Arc<dyn Seat>;
 
     fn core(&self) -> &Core;
 
     fn kind(&self) -> ChildKind;
+
+    /// What it publishes. One that takes another's place has it from there.
+    fn name(&self) -> Option<&Arc<dyn Published>> {
+        None
+    }
 
     /// Starts an incarnation. The last one is known dead. Returns how to abort it, if it can be.
     fn start(self: Arc<Self>, birth: Birth) -> Result<Option<AbortHandle>, StartFailure>;
@@ -64,7 +75,11 @@ pub(crate) trait Starter: Send + Sync {
     }
 
     /// Frees the names, because the supervisor has ended. Another start reserves them again.
-    fn release(&self);
+    fn release(&self) {
+        if let Some(name) = self.name() {
+            name.release();
+        }
+    }
 
     /// Whether something below it could not be killed, and is still there for all that is known.
     fn has_abandoned(&self) -> bool {

@@ -66,6 +66,13 @@ pub(crate) fn panics(run: impl FnOnce()) -> bool {
     catch_unwind(AssertUnwindSafe(run)).map_err(Panic::caught).is_err()
 }
 
+/// Drops specs, whose factories are the user's and may panic.
+pub(crate) fn discard<T>(specs: T) {
+    if panics(|| drop(specs)) {
+        tracing::error!("the factory of a child panicked while it was dropped");
+    }
+}
+
 /// Has the location of panics noted, from now on.
 pub(crate) fn note_locations() {
     drop(at_once(catch_panic(async {})));

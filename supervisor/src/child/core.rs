@@ -20,6 +20,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::body::Settings;
 use super::id::ChildId;
 use super::scope::Scope;
 use super::spec::Spec;
@@ -48,6 +49,10 @@ pub(crate) trait Seat: Any + Send + Sync {
     /// Itself, if it is a supervisor.
     fn branch(&self) -> Option<&dyn Branch> {
         None
+    }
+    /// Another spec has been given for it: what holds at once does from now on.
+    fn configure(&self, settings: &Settings) {
+        self.core().set_restart(settings.restart);
     }
     /// How many messages wait in its mailbox, and how many it holds.
     fn depth(&self) -> Option<(usize, usize)> {
@@ -83,6 +88,12 @@ impl dyn Seat {
         process.end(reason.unwrap_or(ExitReason::Killed));
         reference
     }
+}
+
+/// The seat as what it is; `None` when it is something else.
+pub(crate) fn downcast<T: Seat>(seat: Arc<dyn Seat>) -> Option<Arc<T>> {
+    let any: Arc<dyn Any + Send + Sync> = seat;
+    any.downcast().ok()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +145,8 @@ pub(crate) struct Core {
     asked: AtomicBool,
     returns: AtomicBool,
     gone: AtomicBool,
-    restart: Restart,
+    /// How many starters make its incarnations: more than one while a spec takes another's place.
+    starters: AtomicU32,
     /// Callers that wait to hear why their reply was dropped.
     pub(crate) curious: AtomicU32,
     incarnation: AtomicU32,
@@ -158,6 +170,8 @@ pub(crate) struct Core {
 /// What is touched when an incarnation begins and ends only.
 #[derive(Default)]
 struct Cold {
+    /// What its supervisor does when it ends.
+    restart: Restart,
     waker: Option<Waker>,
     token: Option<CancellationToken>,
     scope: Option<Arc<Scope>>,
@@ -187,7 +201,7 @@ impl Core {
             asked: AtomicBool::new(false),
             returns: AtomicBool::new(false),
             gone: AtomicBool::new(false),
-            restart,
+            starters: AtomicU32::new(1),
             curious: AtomicU32::new(0),
             incarnation: AtomicU32::new(0),
             ended: AtomicU32::new(0),
@@ -199,7 +213,7 @@ impl Core {
             changed: Notify::new(),
             id,
             story: Story::new(),
-            cold: Mutex::default(),
+            cold: Mutex::new(Cold { restart, ..Cold::default() }),
         }
     }
 
@@ -248,9 +262,14 @@ impl Core {
         self.changed.notify_waiters();
     }
 
-    /// Its init alone does not make it ready.
-    pub(crate) fn await_ready(&self) {
-        self.awaits_ready.store(true, Relaxed);
+    /// Whether its init alone does not make it ready, from its next incarnation on.
+    pub(crate) fn await_ready(&self, awaits: bool) {
+        self.awaits_ready.store(awaits, Relaxed);
+    }
+
+    /// What comes of its ends from now on.
+    pub(crate) fn set_restart(&self, restart: Restart) {
+        self.cold.lock().restart = restart;
     }
 
     /// Whether its init is done and it is not ready all the same.
@@ -330,9 +349,9 @@ impl Core {
     /// Ends this incarnation for this reason, unless it has ended or somebody else means to end it: it is aborted, or asked to
     /// stop where there is nothing to abort. It may be restarted.
     pub(crate) fn cut(&self, incarnation: u32, reason: ExitReason) {
-        let returns = self.restart.after(&reason);
-        let abort = {
+        let (abort, returns) = {
             let mut cold = self.cold.lock();
+            let returns = cold.restart.after(&reason);
             if self.incarnation() != incarnation || self.has_ended(incarnation) || self.is_asked() {
                 return;
             }
@@ -340,7 +359,7 @@ impl Core {
                 return;
             }
             cold.cut = Some(Box::new(reason));
-            cold.abort.clone()
+            (cold.abort.clone(), returns)
         };
         match abort {
             Some(abort) => abort.abort(),
@@ -395,7 +414,10 @@ impl Core {
     /// The incarnation has given its last sign of life for this reason, or `None` if it was cut off. Returns the reason as it
     /// is recorded.
     pub(crate) fn end(&self, own: Option<ExitReason>, seat: &dyn Seat) -> ExitReason {
-        let cut = self.cold.lock().cut.take();
+        let (cut, restart) = {
+            let mut cold = self.cold.lock();
+            (cold.cut.take(), cold.restart)
+        };
         let reason = match (self.intent.load(Acquire), own) {
             (_, Some(panic @ ExitReason::Panic(_))) => panic,
             // It would not have been asked to stop otherwise.
@@ -414,7 +436,7 @@ impl Core {
             seat.vacate();
             return reason;
         }
-        let returns = self.returns.load(Acquire) || (!self.is_being_stopped() && self.restart.after(&reason));
+        let returns = self.returns.load(Acquire) || (!self.is_being_stopped() && restart.after(&reason));
         self.settle(if returns { Phase::Restarting } else { Phase::Down });
         self.conclude(incarnation, reason.clone(), EventKind::Exited(reason.clone()), || seat.vacate());
         reason
@@ -424,6 +446,16 @@ impl Core {
     pub(crate) fn abandon(&self) {
         self.settle(Phase::Down);
         self.conclude(self.incarnation(), ExitReason::Abandoned, EventKind::Abandoned, || {});
+    }
+
+    /// Another starter makes its incarnations. The caller has one of those there are.
+    pub(crate) fn add_starter(&self) {
+        self.starters.fetch_add(1, Relaxed);
+    }
+
+    /// A starter is gone. Says whether it was the last, and the spec with it.
+    pub(crate) fn drop_starter(&self) -> bool {
+        self.starters.fetch_sub(1, AcqRel) == 1
     }
 
     /// The spec is gone: there will be no other incarnation.

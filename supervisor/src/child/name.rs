@@ -21,7 +21,8 @@ pub(crate) trait Published: Send + Sync {
 
 /// A name for a handle that does not exist yet.
 pub(crate) trait Naming<H>: Send {
-    fn bind(self: Box<Self>, handle: H) -> (Box<dyn Published>, Arc<Name>);
+    fn bind(self: Box<Self>, handle: H) -> (Arc<dyn Published>, Arc<Name>);
+    fn shown(&self) -> RegisteredName;
 }
 
 pub(crate) struct Name {
@@ -30,9 +31,13 @@ pub(crate) struct Name {
 }
 
 impl<H: Clone + Send + Sync + 'static> Naming<H> for Name {
-    fn bind(self: Box<Self>, handle: H) -> (Box<dyn Published>, Arc<Name>) {
+    fn bind(self: Box<Self>, handle: H) -> (Arc<dyn Published>, Arc<Name>) {
         let name = Arc::new(*self);
-        (Box::new(Bound { name: Arc::clone(&name), handle, reservation: Mutex::new(None) }), name)
+        (Arc::new(Bound { name: Arc::clone(&name), handle, reservation: Mutex::new(None) }), name)
+    }
+
+    fn shown(&self) -> RegisteredName {
+        Name::shown(self)
     }
 }
 

@@ -6,7 +6,7 @@ use registry::{ExitReason, ProcessRef};
 use tokio::task::AbortHandle;
 
 use super::body::{Body, Settings, Starter};
-use super::core::{Core, Seat};
+use super::core::{Core, Seat, downcast};
 use super::exit::Outcome;
 use super::life::{Birth, Guard};
 use super::name::Published;
@@ -60,7 +60,12 @@ impl<R: Run> Body<ChildRef> for PlainBody<R> {
         ChildRef::new(Arc::clone(seat) as _)
     }
 
-    fn assemble(self: Box<Self>, settings: &Settings, name: Option<Box<dyn Published>>) -> Arc<dyn Starter> {
+    fn adopt(&mut self, seat: Arc<dyn Seat>) -> bool {
+        self.seat = downcast(seat);
+        self.seat.is_some()
+    }
+
+    fn assemble(self: Box<Self>, settings: &Settings, name: Option<Arc<dyn Published>>) -> Arc<dyn Starter> {
         let seat = self.seat.unwrap_or_else(|| Plain::new(settings));
         Arc::new(PlainStarter { run: self.run, seat, name })
     }
@@ -69,7 +74,7 @@ impl<R: Run> Body<ChildRef> for PlainBody<R> {
 struct PlainStarter<R: Run> {
     run: R,
     seat: Arc<Plain>,
-    name: Option<Box<dyn Published>>,
+    name: Option<Arc<dyn Published>>,
 }
 
 impl<R: Run> Starter for PlainStarter<R> {
@@ -83,6 +88,10 @@ impl<R: Run> Starter for PlainStarter<R> {
 
     fn kind(&self) -> ChildKind {
         R::KIND
+    }
+
+    fn name(&self) -> Option<&Arc<dyn Published>> {
+        self.name.as_ref()
     }
 
     fn start(self: Arc<Self>, birth: Birth) -> Result<Option<AbortHandle>, StartFailure> {
@@ -100,18 +109,14 @@ impl<R: Run> Starter for PlainStarter<R> {
         guard.ready();
         Ok(self.run.run(&self.seat, guard))
     }
-
-    fn release(&self) {
-        if let Some(name) = &self.name {
-            name.release();
-        }
-    }
 }
 
 impl<R: Run> Drop for PlainStarter<R> {
     fn drop(&mut self) {
-        // Whoever sees that it is gone finds its name free.
-        self.release();
-        self.core().close();
+        if self.core().drop_starter() {
+            // Whoever sees that it is gone finds its name free.
+            self.release();
+            self.core().close();
+        }
     }
 }

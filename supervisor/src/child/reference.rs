@@ -1,13 +1,12 @@
 //! A child of any kind, seen from outside.
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
 use registry::{ExitReason, ProcessRef};
 use tokio::time::Instant;
 
-use super::core::{Core, Phase, Seat};
+use super::core::{Core, Phase, Seat, downcast};
 use super::id::ChildId;
 use crate::tree::{Events, Snapshot, capture};
 
@@ -42,8 +41,7 @@ impl ChildRef {
     }
 
     pub(crate) fn downcast<T: Seat>(&self) -> Option<Arc<T>> {
-        let any: Arc<dyn Any + Send + Sync> = Arc::clone(&self.0) as _;
-        any.downcast().ok()
+        downcast(Arc::clone(&self.0))
     }
 
     /// Its id.

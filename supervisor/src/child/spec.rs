@@ -10,7 +10,7 @@ use super::blocking::{BlockingContext, BlockingRun};
 use super::body::{Body, Settings, Starter};
 use super::context::TaskContext;
 use super::id::ChildId;
-use super::name::{Name, Naming};
+use super::name::{Name, Naming, Published};
 use super::plain::PlainBody;
 use super::readiness::{READY_TIME, Readiness};
 use super::reference::ChildRef;
@@ -83,17 +83,17 @@ impl ChildKind {
 /// ```
 #[must_use = "a spec does nothing until a supervisor has it"]
 pub struct ChildSpec<H> {
-    settings: Settings,
+    pub(super) settings: Settings,
     shutdown: Option<Shutdown>,
     backoff: Option<Box<Backoff>>,
     start_timeout: Option<Duration>,
     significant: bool,
     depends_on: Vec<ChildId>,
     readiness: Option<Readiness>,
-    kind: ChildKind,
-    name: Option<Box<dyn Naming<H>>>,
-    body: Box<dyn Body<H>>,
-    fixed: bool,
+    pub(super) kind: ChildKind,
+    pub(super) name: Option<Box<dyn Naming<H>>>,
+    pub(super) body: Box<dyn Body<H>>,
+    pub(super) fixed: bool,
 }
 
 impl<S: Server> ChildSpec<ServerRef<S>> {
@@ -425,16 +425,20 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
         assert!(!self.fixed, "child `{}`: options that a reference depends on come before it", self.settings.id);
     }
 
-    /// Puts the parts together.
+    /// Makes a child of it.
     pub(crate) fn assemble(mut self) -> (Spec, H) {
         let handle = self.body.handle(&self.settings);
         let (name, shown) = self.name.take().map(|name| name.bind(handle.clone())).unzip();
+        let (spec, _) = self.build(name);
+        shown.into_iter().for_each(|shown| spec.starter.core().set_name(shown));
+        spec.take_effect();
+        (spec, handle)
+    }
+
+    /// Puts the parts together.
+    pub(super) fn build(self, name: Option<Arc<dyn Published>>) -> (Spec, Settings) {
         let starter = self.body.assemble(&self.settings, name);
-        shown.into_iter().for_each(|shown| starter.core().set_name(shown));
         let shutdown = self.shutdown.unwrap_or(Shutdown::Timeout(Duration::from_secs(5)));
-        if self.readiness.is_some() {
-            starter.core().await_ready();
-        }
         let start_timeout = self.start_timeout.or(self.readiness.is_some().then_some(READY_TIME));
         let spec = Spec {
             restart: self.settings.restart,
@@ -446,7 +450,7 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
             readiness: self.readiness,
             starter,
         };
-        (spec, handle)
+        (spec, self.settings)
     }
 }
 
@@ -481,6 +485,11 @@ pub(crate) struct Spec {
 impl Spec {
     pub(crate) fn id(&self) -> &ChildId {
         self.starter.core().id()
+    }
+
+    /// Its next incarnation is the first by this spec.
+    pub(crate) fn take_effect(&self) {
+        self.starter.core().await_ready(self.readiness.is_some());
     }
 
     /// What the rules have to know of it.

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::start::tell;
 use super::state::{At, Door, Shared};
-use crate::child::{Birth, Happening, Host, Intent, Meltdown, Note, panics};
+use crate::child::{Birth, Happening, Host, Intent, Meltdown, Note, discard};
 use crate::metrics;
 use crate::rules::{Gate, Shutdown, Stage, Step, Window};
 use crate::tree::EventKind;
@@ -438,13 +438,6 @@ impl Drop for Engine {
                 None => core.ask(false),
             }
         }
-    }
-}
-
-/// Drops what is the user's, whose Drop may panic.
-pub(super) fn discard<T>(value: T) {
-    if panics(|| drop(value)) {
-        tracing::error!("the factory of a child panicked while it was dropped");
     }
 }
 

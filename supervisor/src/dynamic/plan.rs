@@ -143,7 +143,7 @@ impl Body<DynamicSupervisorRef> for DynamicBody {
         DynamicSupervisorRef::new(Arc::clone(self.shared.get_or_insert_with(|| Shared::new(settings, limits))))
     }
 
-    fn assemble(self: Box<Self>, settings: &Settings, name: Option<Box<dyn Published>>) -> Arc<dyn Starter> {
+    fn assemble(self: Box<Self>, settings: &Settings, name: Option<Arc<dyn Published>>) -> Arc<dyn Starter> {
         let shared = self.shared.unwrap_or_else(|| Shared::new(settings, self.limits));
         Arc::new(DynamicStarter::new(shared, name))
     }

@@ -7,10 +7,9 @@ use registry::{LookupError, Namespace, ServiceKey, WaitError};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::engine::discard;
 use super::flight::{Boarding, Flight};
 use super::state::{At, Door, Entry, Shared};
-use crate::child::{Birth, ChildId, ChildSpec, Happening, Note, Readiness, Spec, Starter};
+use crate::child::{Birth, ChildId, ChildSpec, Happening, Note, Readiness, Spec, Starter, discard};
 use crate::error::{StartChildError, StartError, StartFailure};
 use crate::rules::AutoShutdown;
 use crate::tree::adopt;

@@ -18,8 +18,8 @@ pub(super) struct DynamicStarter {
 }
 
 impl DynamicStarter {
-    pub(super) fn new(shared: Arc<Shared>, name: Option<Box<dyn Published>>) -> Self {
-        Self { shared, name: name.map(Arc::from) }
+    pub(super) fn new(shared: Arc<Shared>, name: Option<Arc<dyn Published>>) -> Self {
+        Self { shared, name }
     }
 }
 
@@ -34,6 +34,10 @@ impl Starter for DynamicStarter {
 
     fn kind(&self) -> ChildKind {
         ChildKind::Supervisor
+    }
+
+    fn name(&self) -> Option<&Arc<dyn Published>> {
+        self.name.as_ref()
     }
 
     fn start(self: Arc<Self>, birth: Birth) -> Result<Option<AbortHandle>, StartFailure> {
@@ -56,19 +60,15 @@ impl Starter for DynamicStarter {
     fn has_abandoned(&self) -> bool {
         self.shared.abandoned.load(Relaxed)
     }
-
-    fn release(&self) {
-        if let Some(name) = &self.name {
-            name.release();
-        }
-    }
 }
 
 impl Drop for DynamicStarter {
     fn drop(&mut self) {
-        self.release();
-        self.shared.core.close();
-        self.shared.feed.close();
+        if self.core().drop_starter() {
+            self.release();
+            self.shared.core.close();
+            self.shared.feed.close();
+        }
     }
 }
 

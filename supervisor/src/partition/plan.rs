@@ -231,7 +231,7 @@ impl<H: Clone + Send + Sync + 'static> Body<PartitionSupervisorRef<H>> for Parti
         made
     }
 
-    fn assemble(mut self: Box<Self>, settings: &Settings, name: Option<Box<dyn Published>>) -> Arc<dyn Starter> {
+    fn assemble(mut self: Box<Self>, settings: &Settings, name: Option<Arc<dyn Published>>) -> Arc<dyn Starter> {
         // Fills the roster, if nobody has asked for a reference yet.
         drop(self.handle(settings));
         self.inner.assemble(settings, name)

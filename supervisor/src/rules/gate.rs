@@ -69,7 +69,10 @@ impl Machine {
         while let Some((key, last)) = self.gate.next() {
             let waits =
                 self.children.get(&key).filter(|entry| entry.state == State::Waiting && entry.generation == last);
-            if waits.is_some() {
+            if waits.is_some() && self.has_to_wait(key) {
+                // What it needs has left while it was in line, or is needed only since.
+                self.hold(key);
+            } else if waits.is_some() {
                 let generation = self.start(key, now);
                 self.gate.enter((key, generation));
             }

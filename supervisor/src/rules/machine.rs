@@ -166,6 +166,11 @@ impl Entry {
     pub(super) fn due(&self) -> Option<Instant> {
         self.retries.as_ref()?.due()
     }
+
+    /// Temporary, and down with nobody about to start it.
+    pub(super) fn is_spent(&self) -> bool {
+        self.state == State::Idle && self.policy.restart == Restart::Temporary && !self.by_hand
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod machine;
 #[cfg(test)]
 mod model;
 mod overdue;
+mod replace;
 mod stop;
 mod strategy;
 mod sweep;

@@ -57,6 +57,8 @@ enum Deed {
 }
 
 /// What OTP's documentation says, in so many words: the whole of a restart done at once.
+///
+/// A replaced spec is what it says from then on, as in OTP's `code_change`.
 struct Naive {
     together: Together,
     auto_shutdown: AutoShutdown,
@@ -96,6 +98,13 @@ impl Naive {
                 self.log.push(Deed::Start(child.0));
             }
         }
+    }
+
+    fn replace(&mut self, id: u64, restart: Restart, significant: bool) {
+        let Some(child) = self.children.iter_mut().find(|child| child.0 == id) else { return };
+        child.1 = restart;
+        self.significant.remove(&id);
+        self.significant.extend(significant.then_some(id));
     }
 
     /// A child has ended by itself, for good.
@@ -150,7 +159,7 @@ proptest! {
         together in together(),
         auto_shutdown in auto_shutdown(),
         restarts in proptest::collection::vec((restart(), any::<bool>()), 1..7),
-        ends in proptest::collection::vec((0_u64..7, any::<bool>()), 0..12),
+        steps in proptest::collection::vec((0_u64..7, any::<bool>(), proptest::option::weighted(0.3, restart())), 0..16),
     ) {
         let now = Instant::now();
         let mut machine = Machine::new(together, Budget { max: u32::MAX, within: GRACE }, GRACE, 1).with_auto_shutdown(auto_shutdown);
@@ -165,8 +174,14 @@ proptest! {
         let (mut generations, mut log) = (BTreeMap::new(), Vec::new());
         machine.boot(now);
         obey(&mut machine, &mut generations, &mut log, now);
-        for (id, clean) in ends {
+        for (id, clean, replaced) in steps {
             let key = Key(id);
+            if let Some(restart) = replaced {
+                let significant = clean && restart != Restart::Permanent;
+                machine.replace(key, Policy { significant, ..plain(restart, Shutdown::Infinity) }, Vec::new(), now);
+                naive.replace(id, restart, significant);
+                continue;
+            }
             if machine.standing(key) == Some(Standing::Running) {
                 let reason = if clean { ExitReason::Normal } else { ExitReason::Killed };
                 machine.down(key, generations[&key], Down::Exited(reason), now);
@@ -197,8 +212,33 @@ enum Event {
     Terminate(u8),
     Restart(u8),
     Delete(u8),
+    /// Another spec, that needs one of those before.
+    Replace(u8, Change),
     Stop,
     StopWithin(u16),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    restart: Restart,
+    shutdown: Shutdown,
+    backoff: Option<Backoff>,
+    limit: u64,
+    significant: bool,
+    needs: Option<u8>,
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    (restart(), shutdown(), backoff(), 0_u64..2_000, any::<bool>(), proptest::option::of(any::<u8>())).prop_map(
+        |(restart, shutdown, backoff, limit, significant, needs)| Change {
+            restart,
+            shutdown,
+            backoff,
+            limit,
+            significant,
+            needs,
+        },
+    )
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -213,6 +253,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<u8>().prop_map(Event::Terminate),
         1 => any::<u8>().prop_map(Event::Restart),
         1 => any::<u8>().prop_map(Event::Delete),
+        1 => (any::<u8>(), change()).prop_map(|(at, change)| Event::Replace(at, change)),
         1 => Just(Event::Stop),
         1 => (0_u16..3_000).prop_map(Event::StopWithin),
     ]
@@ -235,8 +276,10 @@ struct World {
     by_hand: BTreeSet<Key>,
     /// Siblings are never taken along.
     alone: bool,
-    /// When the present start of each began.
-    begun: BTreeMap<Key, Instant>,
+    /// How long a start may take; 0 without a limit.
+    limits: BTreeMap<Key, u64>,
+    /// When the time for the present start of each is over.
+    until: BTreeMap<Key, Instant>,
     /// Those whose present start was too slow.
     late: BTreeSet<Key>,
     attempts: Vec<Instant>,
@@ -259,7 +302,10 @@ impl World {
                             self.alive.get(other).is_some_and(|&(_, up)| !up) || self.due.contains_key(other);
                         assert!(!on_its_way, "{key:?} is started before {other:?}, which it needs");
                     }
-                    self.begun.insert(key, now);
+                    self.until.remove(&key);
+                    if let Some(&limit) = self.limits.get(&key).filter(|&&limit| limit > 0) {
+                        self.until.insert(key, now + Duration::from_millis(limit));
+                    }
                     self.late.remove(&key);
                     self.aborted.remove(&key);
                 }
@@ -329,6 +375,7 @@ proptest! {
             let start_timeout = (limit > 0).then(|| Duration::from_millis(limit));
             let significant = is_supervisor;
             let key = machine.add(Policy { backoff, start_timeout, is_supervisor, significant, ..plain(restart, shutdown) });
+            world.limits.insert(key, limit);
             // Each may need the one before it, or the first.
             let needs = needs.get(at).into_iter().flatten();
             world.needs.insert(key, needs.map(|back| Key((at - (at.min(*back))) as u64)).filter(|&other| other < key).collect());
@@ -381,6 +428,23 @@ proptest! {
                 Event::Delete(at) => if machine.standing(key(at)) == Some(Standing::Down) {
                     machine.delete(key(at));
                 },
+                Event::Replace(at, change) => {
+                    let key = key(at);
+                    if machine.standing(key).is_some() {
+                        let Change { restart, shutdown, backoff, limit, significant, needs } = change;
+                        let start_timeout = (limit > 0).then(|| Duration::from_millis(limit));
+                        let is_supervisor = children.get(key.0 as usize).is_some_and(|child| child.4);
+                        let needs: Vec<Key> =
+                            needs.and_then(|on| u64::from(on).checked_rem(key.0)).map(Key).into_iter().collect();
+                        world.limits.insert(key, limit);
+                        world.needs.insert(key, needs.clone());
+                        // It waits for nothing that was another policy's.
+                        world.due.remove(&key);
+                        let policy = Policy { restart, shutdown, backoff, start_timeout, is_supervisor, significant };
+                        machine.replace(key, policy, needs, now);
+                        prop_assert!(machine.due(key).is_none(), "{key:?} waits for what is not said any more");
+                    }
+                }
                 Event::Stop => machine.stop(ExitReason::Shutdown, None, now),
             }
             world.carry_out(&mut machine, now);
@@ -390,8 +454,7 @@ proptest! {
                 let late = ticked && !waits && standing == Standing::Stopping && limit.is_some_and(|limit| limit <= now);
                 prop_assert!(!late || world.aborted.contains(&key), "{key:?} has more time than there is");
                 prop_assert!(up || standing != Standing::Running, "{key:?} is not up");
-                let limit = children.get(key.0 as usize).map_or(0, |child| child.3);
-                let late = limit > 0 && now >= world.begun[&key] + Duration::from_millis(limit);
+                let late = world.until.get(&key).is_some_and(|&until| now >= until);
                 prop_assert!(up || !late || standing == Standing::Stopping, "{key:?} has no more time to start");
                 prop_assert!(!matches!(standing, Standing::Down | Standing::Abandoned), "{key:?} is alive");
             }

@@ -78,6 +78,11 @@ impl Machine {
             self.sweep = None;
             return false;
         }
+        // Down before it was made temporary: it is removed as one that is taken down is.
+        let spent = self.children.range(sweep.from..).filter(|(_, entry)| entry.is_spent());
+        for key in spent.map(|(&key, _)| key).collect::<Vec<_>>() {
+            self.delete(key);
+        }
         for entry in self.children.range_mut(sweep.from..).map(|(_, entry)| entry) {
             if entry.state == State::Gated || (entry.state == State::Idle && !entry.held) {
                 entry.state = State::Pending;

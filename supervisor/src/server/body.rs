@@ -10,7 +10,7 @@ use super::mailbox::Slot;
 use super::reference::ServerRef;
 use super::serve::run;
 use super::watchdog::watch;
-use crate::child::{Birth, Body, ChildKind, Core, Guard, Published, Scope, Seat, Settings, Starter};
+use crate::child::{Birth, Body, ChildKind, Core, Guard, Published, Scope, Seat, Settings, Starter, downcast};
 use crate::error::StartFailure;
 
 pub(crate) struct ServerBody<S: Server, F> {
@@ -29,7 +29,12 @@ impl<S: Server, F: Fn() -> S + Send + Sync + 'static> Body<ServerRef<S>> for Ser
         ServerRef::new(Arc::clone(self.slot.get_or_insert_with(|| Slot::new(settings))))
     }
 
-    fn assemble(self: Box<Self>, settings: &Settings, name: Option<Box<dyn Published>>) -> Arc<dyn Starter> {
+    fn adopt(&mut self, seat: Arc<dyn Seat>) -> bool {
+        self.slot = downcast(seat);
+        self.slot.is_some()
+    }
+
+    fn assemble(self: Box<Self>, settings: &Settings, name: Option<Arc<dyn Published>>) -> Arc<dyn Starter> {
         let slot = self.slot.unwrap_or_else(|| Slot::new(settings));
         Arc::new(ServerStarter { factory: self.factory, name, slot, watchdog: settings.watchdog })
     }
@@ -38,7 +43,7 @@ impl<S: Server, F: Fn() -> S + Send + Sync + 'static> Body<ServerRef<S>> for Ser
 /// Shared with an incarnation until that is up.
 pub(super) struct ServerStarter<S: Server, F: Fn() -> S + Send + Sync + 'static> {
     pub(super) factory: F,
-    pub(super) name: Option<Box<dyn Published>>,
+    pub(super) name: Option<Arc<dyn Published>>,
     pub(super) slot: Arc<Slot<S::Message>>,
     pub(super) watchdog: Option<Duration>,
 }
@@ -54,6 +59,10 @@ impl<S: Server, F: Fn() -> S + Send + Sync + 'static> Starter for ServerStarter<
 
     fn kind(&self) -> ChildKind {
         ChildKind::Server
+    }
+
+    fn name(&self) -> Option<&Arc<dyn Published>> {
+        self.name.as_ref()
     }
 
     fn start(self: Arc<Self>, birth: Birth) -> Result<Option<AbortHandle>, StartFailure> {
@@ -74,12 +83,6 @@ impl<S: Server, F: Fn() -> S + Send + Sync + 'static> Starter for ServerStarter<
         Ok(Some(abort))
     }
 
-    fn release(&self) {
-        if let Some(name) = &self.name {
-            name.release();
-        }
-    }
-
     fn rested(&self) {
         self.slot.wake_line();
     }
@@ -87,8 +90,10 @@ impl<S: Server, F: Fn() -> S + Send + Sync + 'static> Starter for ServerStarter<
 
 impl<S: Server, F: Fn() -> S + Send + Sync + 'static> Drop for ServerStarter<S, F> {
     fn drop(&mut self) {
-        // Whoever sees that it is gone finds its name free.
-        self.release();
-        self.slot.close();
+        if self.slot.core.drop_starter() {
+            // Whoever sees that it is gone finds its name free.
+            self.release();
+            self.slot.close();
+        }
     }
 }

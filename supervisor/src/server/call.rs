@@ -56,7 +56,7 @@ impl<M: Send + 'static> Caller<'_, M> {
         let incarnation = slot.core.incarnation();
         match slot.core.phase() {
             Phase::Running => Ok(incarnation),
-            Phase::Starting | Phase::Restarting if slot.keep_mail => Ok(incarnation),
+            Phase::Starting | Phase::Restarting if slot.keeps_mail() => Ok(incarnation),
             Phase::Starting if incarnation == 1 => Err(CallError::NotRunning),
             Phase::Starting | Phase::Restarting => Err(CallError::Restarting),
             Phase::Down | Phase::Ended => Err(CallError::NotRunning),
@@ -81,7 +81,7 @@ impl<M: Send + 'static> Caller<'_, M> {
         };
         let ticket = match line {
             Some(line) => Some(Ticket::new(line.server, line.ticket)),
-            None => self.0.drops_oldest.then(|| Ticket::new(0, None)),
+            None => self.0.drops_oldest().then(|| Ticket::new(0, None)),
         };
         let waits = Waits(ticket.clone());
         let (reply, mut answer) = oneshot::channel();
@@ -92,7 +92,7 @@ impl<M: Send + 'static> Caller<'_, M> {
             Err(refused) => return Err(turned_away(&refused)),
         };
         // What was sent after the incarnation had ended lies in the mailbox until the next one throws it away.
-        if core.incarnation() == incarnation && core.phase() != Phase::Running && !self.0.keep_mail {
+        if core.incarnation() == incarnation && core.phase() != Phase::Running && !self.0.keeps_mail() {
             return answer.try_recv().map_err(|_| self.refusal(incarnation));
         }
         let answered = match soon(&mut answer).await {
@@ -132,7 +132,7 @@ impl<M: Send + 'static> Caller<'_, M> {
     /// A handler that fails drops the reply before its failure is known, so this waits for the handler to be done.
     async fn why(&self, incarnation: u32, deadline: Instant) -> CallError {
         let core = &self.0.core;
-        if self.0.skip_expired && deadline <= Instant::now() {
+        if self.0.skips_expired() && deadline <= Instant::now() {
             return CallError::Timeout;
         }
         let _curious = Curious::new(core);

@@ -12,7 +12,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -30,9 +30,9 @@ use crate::child::{Core, Phase, Seat, Settings, panics};
 
 pub(crate) struct Slot<M> {
     pub(super) core: Core,
-    pub(super) keep_mail: bool,
-    pub(super) skip_expired: bool,
-    pub(super) drops_oldest: bool,
+    keep_mail: AtomicBool,
+    skip_expired: AtomicBool,
+    drops_oldest: AtomicBool,
     /// Whether there are signals in the queue: looked at before each message, so without its lock.
     signalled: AtomicBool,
     /// The incarnation that has handled its last message, and terminates.
@@ -55,9 +55,9 @@ impl<M: Send + 'static> Slot<M> {
     pub(crate) fn new(settings: &Settings) -> Arc<Self> {
         Arc::new(Self {
             core: Core::new(settings.id.clone(), settings.restart),
-            keep_mail: settings.keep_mail,
-            skip_expired: settings.skip_expired,
-            drops_oldest: settings.overflow == Overflow::DropOldest,
+            keep_mail: AtomicBool::new(settings.keep_mail),
+            skip_expired: AtomicBool::new(settings.skip_expired),
+            drops_oldest: AtomicBool::new(settings.overflow == Overflow::DropOldest),
             signalled: AtomicBool::new(false),
             leaving: AtomicU32::new(0),
             queue: Mutex::new(Queue::new(settings.mailbox, settings.overflow)),
@@ -67,6 +67,21 @@ impl<M: Send + 'static> Slot<M> {
     /// What tells it from others.
     pub(super) fn address(&self) -> usize {
         std::ptr::from_ref(&self.core).addr()
+    }
+
+    /// What is not handled when an incarnation ends is left for the next one.
+    pub(super) fn keeps_mail(&self) -> bool {
+        self.keep_mail.load(Relaxed)
+    }
+
+    /// Calls whose time is over are not handled.
+    pub(super) fn skips_expired(&self) -> bool {
+        self.skip_expired.load(Relaxed)
+    }
+
+    /// Messages make room for others.
+    pub(super) fn drops_oldest(&self) -> bool {
+        self.drops_oldest.load(Relaxed)
     }
 
     /// Prepares it for a new incarnation: without what was sent to the last one. `false` once the spec is gone.
@@ -184,7 +199,7 @@ impl<M: Send + 'static> Slot<M> {
             if let Some(sender) = sender {
                 sender.wake();
             }
-            if self.skip_expired && envelope.call.as_ref().is_some_and(|call| call.due.is_over()) {
+            if self.skips_expired() && envelope.call.as_ref().is_some_and(|call| call.due.is_over()) {
                 self.queue.lock().expired += 1;
                 discard(envelope);
                 continue;
@@ -266,6 +281,20 @@ impl<M: Send + 'static> Seat for Slot<M> {
         self.send_signal(incarnation, Signal::Exited(exited));
     }
 
+    fn configure(&self, settings: &Settings) {
+        self.core.set_restart(settings.restart);
+        self.keep_mail.store(settings.keep_mail, Relaxed);
+        self.skip_expired.store(settings.skip_expired, Relaxed);
+        self.drops_oldest.store(settings.overflow == Overflow::DropOldest, Relaxed);
+        let line = {
+            let mut queue = self.queue.lock();
+            queue.resize(settings.mailbox, settings.overflow);
+            // There may be room for some, or no more waiting for any.
+            queue.line.all()
+        };
+        line.into_iter().for_each(Waker::wake);
+    }
+
     fn mailbox(&self) -> Option<MailboxStats> {
         Some(self.stats())
     }
@@ -281,7 +310,7 @@ impl<M: Send + 'static> Seat for Slot<M> {
             queue.signals.take()
         };
         drop(signals);
-        if self.keep_mail {
+        if self.keeps_mail() {
             let reader = self.queue.lock().reader.leave();
             drop(reader);
             self.wake_line();

@@ -106,6 +106,11 @@ impl<M> Queue<M> {
         self.capacity
     }
 
+    /// What is in it stays, also when it is more than there is room for from now on.
+    pub(super) fn resize(&mut self, capacity: usize, overflow: Overflow) {
+        (self.capacity, self.overflow) = (capacity, overflow);
+    }
+
     pub(super) fn has_room(&self) -> bool {
         self.mail.len() < self.capacity
     }

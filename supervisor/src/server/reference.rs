@@ -107,7 +107,7 @@ impl<S: Server> ServerRef<S> {
     }
 
     fn envelope(&self, message: S::Message) -> Result<Envelope<S::Message>, SendError<S::Message>> {
-        match (self.slot.core.phase(), self.slot.keep_mail) {
+        match (self.slot.core.phase(), self.slot.keeps_mail()) {
             (Phase::Running | Phase::Starting, _) | (Phase::Restarting, true) => Ok(Envelope { message, call: None }),
             (Phase::Restarting, false) => Err(SendError::Restarting(message)),
             (Phase::Down | Phase::Ended, _) => Err(SendError::NotRunning(message)),

@@ -35,11 +35,12 @@ impl Engine<'_> {
             Command::Kill { child, reply } => reply.send(self.kill_child(&child)),
             Command::Restart { child, caller, reply } => self.restart_child(&child, caller, reply),
             Command::Delete { child, reply } => reply.send(self.delete_child(&child)),
+            Command::Replace { with, reply } => reply.send(self.replace_child_spec(with)),
             Command::Which { reply } => reply.send(self.which_children()),
             Command::Count { reply } => reply.send(self.count_children()),
             Command::Spec { child, reply } => {
                 let child = self.ids.get(&child).and_then(|key| self.children.get(key));
-                reply.send(child.map(|child| ChildSpecInfo::of(&child.spec)));
+                reply.send(child.map(|child| ChildSpecInfo::of(child.latest())));
             }
             Command::Find { child, reply } => {
                 let child = self.ids.get(&child).and_then(|key| self.children.get(key));
@@ -104,7 +105,7 @@ impl Engine<'_> {
         if !self.machine.is_alive(key) {
             return Err(TerminateChildError::NotFound);
         }
-        let returns = self.children.get(&key).is_some_and(|child| child.spec.restart != Restart::Temporary);
+        let returns = self.children.get(&key).is_some_and(|child| child.latest().restart != Restart::Temporary);
         self.abort(key, Intent::Kill, returns);
         Ok(())
     }
@@ -171,7 +172,7 @@ impl Engine<'_> {
                 id: child.spec.id().clone(),
                 kind: starter.kind(),
                 state: self.machine.standing(key)?.into(),
-                restart: child.spec.restart,
+                restart: child.latest().restart,
                 waits_for: self.machine.waits_for(key).map(|other| self.id(other)).collect(),
                 due: self.machine.due(key),
                 child: ChildRef::new(starter.seat()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use registry::{ExitReason, ProcessRef};
 
 use super::engine::Engine;
-use crate::child::{Birth, Happening, Intent, Note, Phase, Seat, Spec, panics};
+use crate::child::{Birth, Happening, Intent, Note, Phase, Seat, Spec, discard};
 use crate::error::StartFailure;
 use crate::metrics;
 use crate::rules::{Action, Key};
@@ -49,6 +49,10 @@ impl Engine<'_> {
     fn start(&mut self, key: Key, generation: u32) {
         let Some(child) = self.children.get_mut(&key) else { return };
         self.failures.remove(&key);
+        if let Some(next) = child.next.take() {
+            next.take_effect();
+            discard(std::mem::replace(&mut child.spec, *next));
+        }
         let birth = Birth { notes: Some(self.sender.clone()), key: key.0, generation, direct: None };
         match Arc::clone(&child.spec.starter).start(birth) {
             Ok(abort) => {
@@ -127,11 +131,10 @@ impl Engine<'_> {
         let Some(child) = self.children.remove(&key) else { return };
         self.shared.family().remove(key);
         self.ids.remove(child.spec.id());
-        let id = child.spec.id().clone();
-        // The factory is the user's, and its Drop too.
-        if panics(|| drop(child)) {
-            tracing::error!(child = %id, "the factory of a child panicked while it was dropped");
-        }
+        // A listed child has its spec kept for the next incarnation of the supervisor, but not its name.
+        child.spec.starter.release();
+        discard(child.next);
+        discard(child.spec);
     }
 
     fn boot(&mut self) {

@@ -18,7 +18,7 @@ use super::order::{ordered, place};
 use super::plan::Supervisor;
 use super::reference::Shared;
 use super::starter::Planned;
-use crate::child::{ChildId, Guard, Happening, Host, Intent, Meltdown, Note, Outcome, Seat, Spec};
+use crate::child::{ChildId, Guard, Happening, Host, Intent, Meltdown, Note, Outcome, Seat, Spec, discard};
 use crate::error::{StartError, StartFailure};
 use crate::rules::{Down, Ending, Key, Machine};
 use crate::tree::EventKind;
@@ -42,8 +42,18 @@ pub(super) struct Engine<'a> {
 }
 
 pub(super) struct Child {
+    /// By which the present incarnation was started, or the last.
     pub(super) spec: Spec,
+    /// By which the next one is, when another was given meanwhile.
+    pub(super) next: Option<Box<Spec>>,
     pub(super) abort: Option<AbortHandle>,
+}
+
+impl Child {
+    /// The last that was given for it.
+    pub(super) fn latest(&self) -> &Spec {
+        self.next.as_deref().unwrap_or(&self.spec)
+    }
 }
 
 impl<'a> Engine<'a> {
@@ -94,7 +104,7 @@ impl<'a> Engine<'a> {
     pub(super) fn admit(&mut self, key: Key, spec: Spec) {
         self.shared.family().admit(key, &spec);
         self.ids.insert(spec.id().clone(), key);
-        self.children.insert(key, Child { spec, abort: None });
+        self.children.insert(key, Child { spec, next: None, abort: None });
     }
 
     pub(super) async fn run(mut self) -> Outcome {
@@ -198,7 +208,8 @@ impl Drop for Engine<'_> {
     fn drop(&mut self) {
         let own = self.shared.core();
         let scope = own.scope(own.incarnation());
-        for (_, child) in self.children.drain() {
+        for (_, mut child) in self.children.drain() {
+            discard(child.next.take());
             let starter = Arc::clone(&child.spec.starter);
             let core = starter.core();
             if core.has_ended(core.incarnation()) {

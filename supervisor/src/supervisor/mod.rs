@@ -8,6 +8,7 @@ mod info;
 mod order;
 mod plan;
 mod reference;
+mod replace;
 mod root;
 mod roster;
 mod starter;

@@ -11,7 +11,7 @@ use super::root::{Tree, start};
 use super::roster::Roster;
 use super::starter::SupervisorStarter;
 use super::subtree::{Subtree, sealed};
-use crate::child::{Body, ChildId, ChildSpec, Published, Settings, Starter};
+use crate::child::{Body, ChildId, ChildSpec, Published, Seat, Settings, Starter, downcast};
 use crate::error::{MAX_PARTITIONS, StartError};
 use crate::rules::{AutoShutdown, Budget, MAX_CONCURRENT_INITS, Strategy};
 
@@ -206,11 +206,20 @@ struct SupervisorBody {
 
 impl Body<SupervisorRef> for SupervisorBody {
     fn handle(&mut self, settings: &Settings) -> SupervisorRef {
-        SupervisorRef::new(Arc::clone(self.shared.get_or_insert_with(|| Shared::new(settings))))
+        SupervisorRef::new(Arc::clone(
+            self.shared.get_or_insert_with(|| Shared::new(settings, self.plan.partitions.is_some())),
+        ))
     }
 
-    fn assemble(self: Box<Self>, settings: &Settings, name: Option<Box<dyn Published>>) -> Arc<dyn Starter> {
-        let shared = self.shared.unwrap_or_else(|| Shared::new(settings));
+    fn adopt(&mut self, seat: Arc<dyn Seat>) -> bool {
+        // What routes to partitions would go on doing so.
+        self.shared = downcast(seat).filter(|shared: &Arc<Shared>| !shared.is_partitioned());
+        self.shared.is_some()
+    }
+
+    fn assemble(self: Box<Self>, settings: &Settings, name: Option<Arc<dyn Published>>) -> Arc<dyn Starter> {
+        let partitioned = self.plan.partitions.is_some();
+        let shared = self.shared.unwrap_or_else(|| Shared::new(settings, partitioned));
         let plan = Supervisor { id: settings.id.clone(), ..self.plan };
         Arc::new(SupervisorStarter::new(plan, name, shared))
     }

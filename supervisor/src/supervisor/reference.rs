@@ -14,7 +14,9 @@ use tokio::time::Instant;
 use super::command::Command;
 use super::info::{ChildCount, ChildInfo, ChildSpecInfo};
 use crate::child::{ChildId, ChildRef, ChildSpec, Core, Limit, Meltdown, Phase, Seat, Settings, Spec};
-use crate::error::{DeleteChildError, NotRunning, RestartChildError, StartChildError, TerminateChildError};
+use crate::error::{
+    DeleteChildError, NotRunning, ReplaceChildSpecError, RestartChildError, StartChildError, TerminateChildError,
+};
 use crate::server::{Reply, ServerRef, Slot, current_task};
 use crate::tree::{Branch, Events, Family, Feed, Snapshot};
 
@@ -29,10 +31,12 @@ pub(super) struct Shared {
     /// A child could not be killed.
     abandoned: AtomicBool,
     limit: Limit,
+    /// Its children are partitions, which others route to.
+    partitioned: bool,
 }
 
 impl Shared {
-    pub(super) fn new(settings: &Settings) -> Arc<Self> {
+    pub(super) fn new(settings: &Settings, partitioned: bool) -> Arc<Self> {
         let settings = Settings { restart: settings.restart, mailbox: COMMANDS, ..Settings::new(settings.id.clone()) };
         let family = Family::new(settings.id.clone());
         Arc::new(Self {
@@ -41,7 +45,12 @@ impl Shared {
             meltdown: Mutex::new(None),
             abandoned: AtomicBool::new(false),
             limit: Limit::default(),
+            partitioned,
         })
+    }
+
+    pub(super) fn is_partitioned(&self) -> bool {
+        self.partitioned
     }
 
     /// Prepares for a new incarnation. `false` once the spec is gone.
@@ -212,6 +221,65 @@ impl SupervisorRef {
     pub async fn delete_child(&self, child: impl Into<ChildId>) -> Result<(), DeleteChildError> {
         let child = child.into();
         self.ask(|reply| Command::Delete { child, reply }).await.ok_or(DeleteChildError::NotRunning)?
+    }
+
+    /// Gives a child another spec: the child that has the id of this one, up or down. References to it and its name stay good.
+    ///
+    /// The incarnation that is there goes on. As in OTP's code change, what the supervisor does with the child is by the new spec
+    /// at once, and what the child runs from its next start on:
+    ///
+    /// - at once: restart type, shutdown, backoff, significance, what it depends on, and the settings of the mailbox. A
+    ///   [`Backoff`](crate::Backoff) begins anew, and a delay that the child waits out is over. A stop that is under way keeps its time.
+    /// - from the next start on, whatever that comes from: what it runs, its start timeout, readiness and watchdog.
+    ///
+    /// To have it run by the new spec now, [terminate](Self::terminate_child) and [restart](Self::restart_child) it; before that, the
+    /// new spec may [keep its mail](ChildSpec::keep_mail). A child of the supervisor's own list is replaced there too: a supervisor
+    /// that is restarted by its parent starts by the new spec.
+    ///
+    /// The children of a supervisor that is replaced are others: references to the old ones end with its last incarnation that
+    /// ran them.
+    ///
+    /// ```
+    /// use supervisor::{ChildSpec, Context, Failure, Flow, Reply, Server, Strategy, Supervisor};
+    ///
+    /// struct Greeter(&'static str);
+    ///
+    /// impl Server for Greeter {
+    ///     type Message = Reply<&'static str>;
+    ///
+    ///     async fn handle(&mut self, reply: Self::Message, _: &mut Context<Self>) -> Result<Flow, Failure> {
+    ///         reply.send(self.0);
+    ///         Ok(Flow::Continue)
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut spec = ChildSpec::server(|| Greeter("good morning")).id("greeter");
+    /// let greeter = spec.reference();
+    /// let tree = Supervisor::new(Strategy::OneForOne).child(spec).start().await?;
+    ///
+    /// tree.replace_child_spec(ChildSpec::server(|| Greeter("good evening")).id("greeter")).await?;
+    /// assert_eq!(greeter.call(|reply| reply).await?, "good morning");
+    /// tree.terminate_child("greeter").await?;
+    /// tree.restart_child("greeter").await?;
+    /// assert_eq!(greeter.call(|reply| reply).await?, "good evening");
+    /// # tree.stop().await; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The spec cannot take the place of the one that there is, or is impossible ([`ReplaceChildSpecError`]); or the supervisor
+    /// is stopping or not running. Everything is as it was before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is done, the spec has been replaced or has not.
+    pub async fn replace_child_spec<H: Clone + Send + Sync + 'static>(
+        &self,
+        spec: ChildSpec<H>,
+    ) -> Result<(), ReplaceChildSpecError> {
+        let with = Box::new(spec);
+        self.ask(|reply| Command::Replace { with, reply }).await.ok_or(ReplaceChildSpecError::NotRunning)?
     }
 
     /// All children in start order.

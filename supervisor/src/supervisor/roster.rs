@@ -4,7 +4,8 @@ use parking_lot::Mutex;
 
 use crate::child::{ChildId, Spec};
 
-/// In start order. It changes only for partitions: a supervisor of other children has those that it was made with.
+/// In start order. A supervisor has the children that it was made with, each by the last spec that was given for it. Only
+/// partitions come and go.
 #[derive(Default)]
 pub(crate) struct Roster(Mutex<Vec<Spec>>);
 
@@ -26,6 +27,13 @@ impl Roster {
             all.extend_from_slice(specs);
         }
         holds
+    }
+
+    /// Puts this in the place of the spec that its child has. Returns that, to be dropped; `None` when the child is not listed.
+    pub(super) fn replace(&self, spec: &Spec) -> Option<Spec> {
+        let mut all = self.0.lock();
+        let place = all.iter_mut().find(|listed| std::ptr::eq(listed.starter.core(), spec.starter.core()))?;
+        Some(std::mem::replace(place, spec.clone()))
     }
 
     /// Takes out all from number `first` on.

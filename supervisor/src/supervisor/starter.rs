@@ -20,11 +20,11 @@ pub(super) struct SupervisorStarter {
 /// What an incarnation takes along.
 pub(super) struct Planned {
     pub(super) supervisor: Supervisor,
-    pub(super) name: Option<Box<dyn Published>>,
+    pub(super) name: Option<Arc<dyn Published>>,
 }
 
 impl SupervisorStarter {
-    pub(super) fn new(supervisor: Supervisor, name: Option<Box<dyn Published>>, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(supervisor: Supervisor, name: Option<Arc<dyn Published>>, shared: Arc<Shared>) -> Self {
         Self { plan: Arc::new(Planned { supervisor, name }), shared }
     }
 }
@@ -40,6 +40,10 @@ impl Starter for SupervisorStarter {
 
     fn kind(&self) -> ChildKind {
         ChildKind::Supervisor
+    }
+
+    fn name(&self) -> Option<&Arc<dyn Published>> {
+        self.plan.name.as_ref()
     }
 
     fn start(self: Arc<Self>, birth: Birth) -> Result<Option<AbortHandle>, StartFailure> {
@@ -76,9 +80,11 @@ impl Starter for SupervisorStarter {
 
 impl Drop for SupervisorStarter {
     fn drop(&mut self) {
-        // Whoever sees that it is gone finds none of its names.
-        self.release();
-        self.shared.close();
+        if self.core().drop_starter() {
+            // Whoever sees that it is gone finds none of its names.
+            self.release();
+            self.shared.close();
+        }
     }
 }
 

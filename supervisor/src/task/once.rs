@@ -100,8 +100,6 @@ impl<T: Send + 'static> Starter for OnceStarter<T> {
         let seat = Arc::clone(&self.seat);
         Ok(Some(self.seat.core.spawn(run(work, seat, guard))))
     }
-
-    fn release(&self) {}
 }
 
 /// The main task. The guard is dropped last.

@@ -139,7 +139,7 @@ impl Body<TaskSupervisorRef> for TaskSupervisorBody {
         TaskSupervisorRef::new(self.inner.handle(settings), self.shutdown)
     }
 
-    fn assemble(self: Box<Self>, settings: &Settings, name: Option<Box<dyn Published>>) -> Arc<dyn Starter> {
+    fn assemble(self: Box<Self>, settings: &Settings, name: Option<Arc<dyn Published>>) -> Arc<dyn Starter> {
         self.inner.assemble(settings, name)
     }
 }
