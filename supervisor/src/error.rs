@@ -40,6 +40,26 @@ pub enum StartError {
         /// The child.
         child: ChildId,
     },
+    /// The mailbox of a child holds no messages. Nothing was started.
+    #[error("child `{child}`: nothing can be sent to a mailbox without room; give it room for a message at least")]
+    ZeroMailbox {
+        /// The child.
+        child: ChildId,
+    },
+    /// The watchdog of a child gives its handler no time. Nothing was started.
+    #[error(
+        "child `{child}`: no message is handled within a watchdog of zero; give it the time it needs, or leave it out"
+    )]
+    ZeroWatchdog {
+        /// The child.
+        child: ChildId,
+    },
+    /// No child of a supervisor may be in its init. Nothing was started.
+    #[error("no child of `{supervisor}` can be restarted while none may be in its init: let 1 at least be")]
+    NoInits {
+        /// The supervisor.
+        supervisor: ChildId,
+    },
     /// A readiness probe has no interval between its checks. Nothing was started.
     #[error("child `{child}`: a readiness probe cannot check all the time; give it an interval, such as 1 second")]
     ZeroInterval {

@@ -13,8 +13,9 @@ use tokio::time::Instant;
 use supervisor::testing::settle;
 use supervisor::{
     Backoff, ChildKind, ChildRef, ChildSpec, ChildState, Context, DeleteChildError, DynamicSupervisor,
-    DynamicSupervisorRef, Failure, Flow, Init, Reply, Restart, RestartChildError, Server, ServerRef, Shutdown,
-    StartChildError, StartFailure, Strategy, Supervisor, SupervisorRef, TerminateChildError, Tree,
+    DynamicSupervisorRef, ExitReason, Failure, Flow, Init, PartitionSupervisor, Reply, ResizeError, Restart,
+    RestartChildError, Server, ServerRef, Shutdown, StartChildError, StartFailure, Strategy, Supervisor, SupervisorRef,
+    TaskSupervisor, TerminateChildError, Tree,
 };
 
 use support::{Ask, Journal, SECOND, Script, probe, scripted, tell};
@@ -203,8 +204,33 @@ async fn s6_calls_on_an_ended_supervisor_are_not_running() {
     assert_eq!(root.terminate_child("a").await, Err(TerminateChildError::NotRunning));
     assert!(matches!(root.restart_child("a").await, Err(RestartChildError::NotRunning)));
     assert_eq!(root.delete_child("a").await, Err(DeleteChildError::NotRunning));
+    assert_eq!(root.kill_child("a").await, Err(TerminateChildError::NotRunning));
     assert!(root.which_children().await.is_err());
     assert!(root.count_children().await.is_err());
+    assert!(root.child_spec("a").await.is_err());
+    assert!(root.find_child("a").await.is_err());
+    assert_eq!(root.stop().await, ExitReason::Shutdown, "once more is no harm");
+
+    let rooms = DynamicSupervisor::new().start().await.unwrap();
+    let a = rooms.start_child(probe("a", &journal)).await.unwrap();
+    rooms.stop().await;
+    assert!(matches!(rooms.start_child(probe("b", &journal)).await, Err(StartChildError::NotRunning)));
+    assert_eq!(rooms.terminate_child(&a).await, Err(TerminateChildError::NotRunning));
+    assert_eq!(rooms.kill_child(&a), Err(TerminateChildError::NotRunning));
+    assert_eq!((rooms.count_children().specs, rooms.which_children().len()), (0, 0));
+    let names = ServiceRegistry::new().namespace("test").unwrap();
+    let refused = rooms.start_or_get(&names, "b", || probe("b", &journal)).await;
+    assert!(matches!(refused, Err(StartChildError::NotRunning)), "{refused:?}");
+
+    let tasks = TaskSupervisor::new().start().await.unwrap();
+    tasks.stop().await;
+    assert!(matches!(tasks.async_nolink(async {}), Err(StartChildError::NotRunning)));
+    assert!(matches!(tasks.start_child(async {}), Err(StartChildError::NotRunning)));
+
+    let noted = journal.clone();
+    let parts = PartitionSupervisor::new(move |_| probe("part", &noted)).partitions(1).start().await.unwrap();
+    parts.stop().await;
+    assert!(matches!(parts.resize(2).await, Err(ResizeError::NotRunning)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -403,6 +403,8 @@ async fn s6_a_spec_that_does_not_fit_is_refused_exactly_and_changes_nothing() {
         ("name", tree.replace_child_spec(next().name(&names, "z")).await.unwrap_err()),
         ("timeout", tree.replace_child_spec(next().start_timeout(Duration::ZERO)).await.unwrap_err()),
         ("interval", tree.replace_child_spec(next().ready_when(Duration::ZERO, || async { true })).await.unwrap_err()),
+        ("mailbox", tree.replace_child_spec(next().mailbox(0)).await.unwrap_err()),
+        ("watchdog", tree.replace_child_spec(next().watchdog(Duration::ZERO)).await.unwrap_err()),
         ("significant", tree.replace_child_spec(next().significant()).await.unwrap_err()),
         ("nobody", tree.replace_child_spec(next().restart(Restart::Transient).significant()).await.unwrap_err()),
         ("dependency", tree.replace_child_spec(next().depends_on("x")).await.unwrap_err()),
@@ -418,6 +420,8 @@ async fn s6_a_spec_that_does_not_fit_is_refused_exactly_and_changes_nothing() {
             ("name", Refused::NameChanged { given, .. }) => given.as_ref().is_some_and(|name| name.name == "z"),
             ("timeout", Refused::Invalid(StartError::ZeroStartTimeout { .. }))
             | ("interval", Refused::Invalid(StartError::ZeroInterval { .. }))
+            | ("mailbox", Refused::Invalid(StartError::ZeroMailbox { .. }))
+            | ("watchdog", Refused::Invalid(StartError::ZeroWatchdog { .. }))
             | ("significant", Refused::Invalid(StartError::SignificantPermanent { .. }))
             | ("nobody", Refused::Invalid(StartError::SignificantForNobody { .. }))
             | ("dependency", Refused::Invalid(StartError::UnknownDependency { .. }))

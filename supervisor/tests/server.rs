@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use supervisor::testing::settle;
 use supervisor::{
-    CallError, ChildSpec, Context, ExitReason, Failure, Flow, Init, Reply, SendError, Server, ServerRef, Strategy,
-    Supervisor, SupervisorRef, TimerId, Tree,
+    Backoff, CallError, ChildSpec, Context, ExitReason, Failure, Flow, Init, Reply, SendError, Server, ServerRef,
+    Strategy, Supervisor, SupervisorRef, TimerId, Tree,
 };
 use tokio::time::Instant;
 
@@ -169,12 +169,23 @@ async fn s8_2_a_call_times_out_after_five_seconds_and_its_late_reply_is_dropped(
 #[tokio::test(start_paused = true)]
 async fn s8_2_a_call_to_a_restarting_server_says_so() {
     let slow = Script { init_time: SECOND, ..Script::default() };
-    let (tree, a) = start(scripted("a", &Journal::default(), &slow)).await;
+    let delay = Backoff::exponential().base(SECOND).jitter(0.0);
+    let (tree, a) = start(scripted("a", &Journal::default(), &slow).backoff(delay)).await;
     tell(&a, Ask::Panic);
     settle().await;
+    assert_eq!(a.call(Ask::Ping).await, Err(CallError::Restarting), "down, and about to be started");
+    assert!(matches!(a.cast(Ask::Fail).await, Err(SendError::Restarting(Ask::Fail))), "the message comes back");
+    assert!(matches!(a.try_cast(Ask::Fail), Err(SendError::Restarting(Ask::Fail))));
+    tokio::time::sleep(SECOND).await;
+    assert_eq!((a.incarnation(), a.is_running()), (2, false), "in its init");
     assert_eq!(a.call(Ask::Ping).await, Err(CallError::Restarting));
-    assert!(matches!(a.cast(Ask::Panic).await, Ok(()) | Err(SendError::Restarting(_))));
-    assert!(a.running().await);
+    a.cast(Ask::Fail).await.unwrap();
+    a.child().ended(2).await;
+    assert_eq!(
+        a.last_exit(),
+        Some(ExitReason::error("told to fail")),
+        "what is cast during the init is handled after it"
+    );
     tree.stop().await;
 }
 
@@ -221,7 +232,7 @@ async fn s8_2_the_callers_of_a_server_that_dies_are_told_why() {
     tree.kill_child("a").await.unwrap();
     let killed = Err(CallError::Died(ExitReason::Killed));
     assert_eq!(kept.await.unwrap(), killed);
-    let _ = hung.await.unwrap();
+    assert_eq!(hung.await.unwrap(), killed, "it was behind the one that hung");
     tree.stop().await;
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use supervisor::testing::settle;
 use supervisor::{
-    ChildSpec, ChildState, Context, DynamicSupervisor, Failure, Flow, Init, Server, ServerRef, Shutdown, Strategy,
-    Supervisor,
+    ChildSpec, ChildState, Context, DynamicSupervisor, Failure, Flow, Init, Server, ServerRef, Shutdown, StartError,
+    Strategy, Supervisor,
 };
 use tokio::time::{Instant, sleep};
 
@@ -197,8 +197,14 @@ async fn s4_5_inits_that_fail_hang_or_are_terminated_make_room_for_the_next() {
     tree.stop().await;
 }
 
-#[test]
-#[should_panic(expected = "at least one child")]
-fn s4_5_a_cap_of_zero_is_refused() {
-    let _ = Supervisor::new(Strategy::OneForOne).max_concurrent_inits(0);
+#[tokio::test]
+async fn s4_5_a_cap_of_zero_is_refused_before_anything_starts() {
+    let inits = Inits::default();
+    let inner = Supervisor::new(Strategy::OneForOne).id("inner").max_concurrent_inits(0);
+    let tree = Supervisor::new(Strategy::OneForOne).child(slow(&inits)).child(ChildSpec::supervisor(inner));
+    let error = tree.start().await.unwrap_err();
+    assert!(matches!(&error, StartError::NoInits { supervisor } if *supervisor == "inner"), "{error:?}");
+    assert_eq!(inits.peak(), 0, "nothing was started");
+    let error = DynamicSupervisor::new().id("rooms").max_concurrent_inits(0).start().await.unwrap_err();
+    assert!(matches!(&error, StartError::NoInits { supervisor } if *supervisor == "rooms"), "{error:?}");
 }

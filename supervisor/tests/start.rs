@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use supervisor::testing::settle;
 use supervisor::{
-    ChildSpec, ChildState, DynamicSupervisor, ExitReason, Restart, StartChildError, StartError, StartFailure, Strategy,
-    Supervisor,
+    CallError, ChildSpec, ChildState, DynamicSupervisor, ExitReason, PartitionSupervisor, Restart, StartChildError,
+    StartError, StartFailure, Strategy, Supervisor, TaskSupervisor,
 };
 use tokio::time::Instant;
 
@@ -85,6 +85,17 @@ async fn s1_2_a_panic_in_init_or_in_the_factory_is_a_failure_with_message_and_pl
     assert_eq!(child, "c");
     assert_eq!(panic.message(), "no factory");
     assert!(panic.location().is_some_and(|place| place.contains("start.rs")), "{panic:?}");
+
+    let journal = Journal::default();
+    let script = Script::default();
+    script.panic(1);
+    let plan = Supervisor::new(Strategy::OneForOne).child(probe("a", &journal)).child(scripted("b", &journal, &script));
+    let error = plan.start().await.unwrap_err();
+    let StartError::Child { child, cause: StartFailure::Exited(ExitReason::Panic(panic)) } = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!((child.as_str(), panic.message()), ("b", "told to panic"));
+    assert_eq!((journal.take().as_str(), script.inits.load(SeqCst)), ("+a -a", 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,7 +208,40 @@ async fn s1_4_impossible_specs_are_refused_before_anything_starts() {
 
     let error = DynamicSupervisor::new().budget(1, Duration::ZERO).start().await.unwrap_err();
     assert!(matches!(error, StartError::ZeroPeriod { .. }));
+    let error = TaskSupervisor::new().budget(1, Duration::ZERO).start().await.unwrap_err();
+    assert!(matches!(error, StartError::ZeroPeriod { .. }));
+    let noted = journal.clone();
+    let partitions = PartitionSupervisor::new(move |_| probe("part", &noted)).id("parts").budget(1, Duration::ZERO);
+    let error = partitions.start().await.unwrap_err();
+    assert!(matches!(&error, StartError::ZeroPeriod { supervisor } if *supervisor == "parts"), "{error:?}");
     assert_eq!(journal.take(), "", "nothing was started");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s1_4_a_mailbox_without_room_and_a_watchdog_without_time_are_refused_with_the_name_of_the_child() {
+    let journal = Journal::default();
+    let start = |spec| {
+        let tree = Supervisor::new(Strategy::OneForOne).child(probe("a", &journal)).child(spec);
+        async move { tree.start().await.map(drop).unwrap_err() }
+    };
+    let error = start(probe("b", &journal).mailbox(0)).await;
+    assert!(matches!(&error, StartError::ZeroMailbox { child } if *child == "b"), "{error:?}");
+    let error = start(probe("b", &journal).watchdog(Duration::ZERO)).await;
+    assert!(matches!(&error, StartError::ZeroWatchdog { child } if *child == "b"), "{error:?}");
+    assert_eq!(journal.take(), "", "nothing was started");
+
+    let tree = Supervisor::new(Strategy::OneForOne).start().await.unwrap();
+    let mut spec = probe("b", &journal).mailbox(0);
+    let server = spec.reference();
+    let refused = tree.start_child(spec).await.unwrap_err();
+    assert!(matches!(refused, StartChildError::Invalid(StartError::ZeroMailbox { .. })), "{refused:?}");
+    assert_eq!(server.call(Ask::Ping).await, Err(CallError::NotRunning));
+    tree.stop().await;
+    let rooms = DynamicSupervisor::new().start().await.unwrap();
+    let refused = rooms.start_child(probe("b", &journal).watchdog(Duration::ZERO)).await.unwrap_err();
+    assert!(matches!(refused, StartChildError::Invalid(StartError::ZeroWatchdog { .. })), "{refused:?}");
+    assert_eq!((rooms.count_children().specs, journal.take()), (0, String::new()));
+    rooms.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -215,6 +259,22 @@ async fn s1_5_defaults_permanent_five_seconds_infinity_and_three_in_five() {
     tell(&a, Ask::Stop(ExitReason::Normal));
     assert_eq!(tree.exited().await.as_str(), "shutdown");
     assert!(tree.meltdown().is_some());
+
+    // The fourth within exactly five seconds, and a millisecond after that.
+    for (gap, survives) in [(SECOND * 5, false), (Duration::from_millis(5_001), true)] {
+        let mut spec = probe("a", &journal);
+        let a = spec.reference();
+        let tree = Supervisor::new(Strategy::OneForOne).child(spec).start().await.unwrap();
+        for incarnation in 1..=3 {
+            tell(&a, Ask::Panic);
+            a.child().ended(incarnation).await;
+            assert!(a.running().await);
+        }
+        tokio::time::sleep(gap).await;
+        tell(&a, Ask::Panic);
+        settle().await;
+        assert_eq!(tree.is_running(), survives, "{gap:?}");
+    }
 
     // A worker is aborted after five seconds, a supervisor never.
     let deaf = ChildSpec::task("deaf", |_| std::future::pending::<()>());

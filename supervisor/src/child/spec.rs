@@ -102,13 +102,12 @@ impl<S: Server> ChildSpec<ServerRef<S>> {
         Self::new(ChildId::of_type::<S>(), ChildKind::Server, Box::new(ServerBody::new(factory)))
     }
 
-    /// How many messages its mailbox holds. By default 1024.
+    /// How many messages its mailbox holds. By default 1024. Zero is refused when the supervisor starts.
     ///
     /// # Panics
     ///
-    /// When `messages` is 0, or a [`reference`](Self::reference) was taken before.
+    /// When a [`reference`](Self::reference) was taken before.
     pub fn mailbox(mut self, messages: usize) -> Self {
-        assert!(messages > 0, "a mailbox holds at least one message");
         self.assert_open();
         self.settings.mailbox = messages;
         self
@@ -146,13 +145,9 @@ impl<S: Server> ChildSpec<ServerRef<S>> {
     /// up to half of it later, reported by a `tracing` event, and the task is aborted: a handler that never comes back to
     /// the runtime stays until it does, or until a stop abandons it. An init has a [`start_timeout`](Self::start_timeout) instead.
     ///
-    /// The watchdog is a task beside the server, which itself does nothing for it.
-    ///
-    /// # Panics
-    ///
-    /// When `limit` is zero.
+    /// The watchdog is a task beside the server, which itself does nothing for it. A limit of zero is refused when the supervisor
+    /// starts.
     pub fn watchdog(mut self, limit: Duration) -> Self {
-        assert!(!limit.is_zero(), "a handler takes more than no time");
         self.settings.watchdog = Some(limit);
         self
     }
@@ -446,6 +441,7 @@ impl<H: Clone + Send + Sync + 'static> ChildSpec<H> {
             backoff: self.backoff,
             start_timeout,
             significant: self.significant,
+            has_room: self.settings.mailbox > 0,
             depends_on: self.depends_on.into(),
             readiness: self.readiness,
             starter,
@@ -477,6 +473,8 @@ pub(crate) struct Spec {
     pub(crate) backoff: Option<Box<Backoff>>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) significant: bool,
+    /// Its mailbox, if it has one, holds a message at least.
+    pub(crate) has_room: bool,
     pub(crate) depends_on: Box<[ChildId]>,
     pub(crate) readiness: Option<Readiness>,
     pub(crate) starter: Arc<dyn Starter>,
@@ -518,6 +516,9 @@ impl Spec {
     pub(crate) fn check(&self) -> Result<(), StartError> {
         if self.start_timeout.is_some_and(|limit| limit.is_zero()) {
             return Err(StartError::ZeroStartTimeout { child: self.id().clone() });
+        }
+        if !self.has_room {
+            return Err(StartError::ZeroMailbox { child: self.id().clone() });
         }
         if let Some(Readiness::Probe { interval, .. }) = &self.readiness
             && interval.is_zero()

@@ -78,11 +78,8 @@ impl DynamicSupervisor {
     ///
     /// `start_child` waits for nobody.
     ///
-    /// # Panics
-    ///
-    /// When `inits` is 0.
+    /// Zero is refused when the supervisor starts.
     pub fn max_concurrent_inits(mut self, inits: usize) -> Self {
-        assert!(inits > 0, "supervisor `{}`: at least one child can be in its init", self.id);
         self.limits.max_concurrent_inits = inits;
         self
     }
@@ -98,7 +95,7 @@ impl DynamicSupervisor {
     ///
     /// # Errors
     ///
-    /// The period of its budget is zero.
+    /// The period of its budget is zero, or no child may be in its init.
     ///
     /// # Panics
     ///

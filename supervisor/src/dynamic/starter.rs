@@ -54,6 +54,9 @@ impl Starter for DynamicStarter {
         if self.shared.limits.budget.within.is_zero() {
             return Err(StartError::ZeroPeriod { supervisor: self.core().id().clone() });
         }
+        if self.shared.limits.max_concurrent_inits == 0 {
+            return Err(StartError::NoInits { supervisor: self.core().id().clone() });
+        }
         Ok(())
     }
 

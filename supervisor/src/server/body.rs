@@ -11,7 +11,7 @@ use super::reference::ServerRef;
 use super::serve::run;
 use super::watchdog::watch;
 use crate::child::{Birth, Body, ChildKind, Core, Guard, Published, Scope, Seat, Settings, Starter, downcast};
-use crate::error::StartFailure;
+use crate::error::{StartError, StartFailure};
 
 pub(crate) struct ServerBody<S: Server, F> {
     factory: F,
@@ -81,6 +81,13 @@ impl<S: Server, F: Fn() -> S + Send + Sync + 'static> Starter for ServerStarter<
             drop(Scope::spawn(slot.core.scope(incarnation), watch(Arc::clone(&slot), incarnation, limit)));
         }
         Ok(Some(abort))
+    }
+
+    fn check(&self) -> Result<(), StartError> {
+        if self.watchdog.is_some_and(|limit| limit.is_zero()) {
+            return Err(StartError::ZeroWatchdog { child: self.core().id().clone() });
+        }
+        Ok(())
     }
 
     fn rested(&self) {

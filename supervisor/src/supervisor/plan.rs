@@ -108,11 +108,8 @@ impl Supervisor {
     /// A start and a group restart have one child at a time in its init anyway. `start_child` and `restart_child` wait for
     /// nobody.
     ///
-    /// # Panics
-    ///
-    /// When `inits` is 0.
+    /// Zero is refused when the supervisor starts.
     pub fn max_concurrent_inits(mut self, inits: usize) -> Self {
-        assert!(inits > 0, "supervisor `{}`: at least one child can be in its init", self.id);
         self.max_concurrent_inits = inits;
         self
     }
@@ -158,6 +155,9 @@ impl Supervisor {
     pub(super) fn check(&self) -> Result<(), StartError> {
         if self.budget.within.is_zero() {
             return Err(StartError::ZeroPeriod { supervisor: self.id.clone() });
+        }
+        if self.max_concurrent_inits == 0 {
+            return Err(StartError::NoInits { supervisor: self.id.clone() });
         }
         if let Some(partitions) = self.partitions
             && !(1..=MAX_PARTITIONS).contains(&partitions)

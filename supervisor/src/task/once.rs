@@ -61,6 +61,7 @@ pub(super) fn spec<T: Send + 'static>(
             backoff: None,
             start_timeout: None,
             significant: false,
+            has_room: true,
             depends_on: Box::default(),
             readiness: None,
             starter: Arc::new(starter),

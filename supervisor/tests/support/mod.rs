@@ -39,6 +39,7 @@ pub(crate) struct Probe {
 pub(crate) struct Script {
     pub(crate) failures: Arc<AtomicU32>,
     pub(crate) ignores: Arc<AtomicU32>,
+    pub(crate) panics: Arc<AtomicU32>,
     /// How many inits have begun.
     pub(crate) inits: Arc<AtomicU32>,
     pub(crate) init_time: Duration,
@@ -50,6 +51,10 @@ pub(crate) struct Script {
 impl Script {
     pub(crate) fn fail(&self, times: u32) {
         self.failures.store(times, SeqCst);
+    }
+
+    pub(crate) fn panic(&self, times: u32) {
+        self.panics.store(times, SeqCst);
     }
 
     /// Only the next inits take their time, this many of them.
@@ -103,6 +108,9 @@ impl Server for Probe {
         }
         if take_one(&self.script.failures) {
             return Err("told to fail".into());
+        }
+        if take_one(&self.script.panics) {
+            panic!("told to panic");
         }
         if take_one(&self.script.ignores) {
             return Ok(Init::Ignore);
