@@ -70,7 +70,8 @@ pub use partition::{PartitionSupervisor, PartitionSupervisorRef};
 pub use registry::{ExitReason, IntoExitReason, Panic, ProcessRef};
 pub use rules::{AutoShutdown, Backoff, Restart, Shutdown, Strategy};
 pub use server::{
-    Context, Down, Exited, Failure, Flow, Init, MailboxStats, MonitorId, Overflow, Reply, Server, ServerRef, TimerId,
+    Context, Down, Exited, Failure, Flow, Init, MailboxStats, MonitorId, Overflow, Reply, Server, ServerRef,
+    StateMachine, TimerId,
 };
 pub use supervisor::{ChildCount, ChildInfo, ChildSpecInfo, ChildState, Subtree, Supervisor, SupervisorRef, Tree};
 pub use task::{OnTimeout, Owner, TaskExit, TaskHandle, TaskStream, TaskSupervisor, TaskSupervisorRef};

@@ -13,6 +13,7 @@ mod queue;
 mod reference;
 mod reply;
 mod serve;
+mod state_machine;
 mod timers;
 mod watchdog;
 
@@ -25,4 +26,5 @@ pub(crate) use mailbox::Slot;
 pub use overflow::{MailboxStats, Overflow};
 pub use reference::ServerRef;
 pub use reply::Reply;
+pub use state_machine::StateMachine;
 pub use timers::TimerId;
