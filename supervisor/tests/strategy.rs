@@ -71,16 +71,23 @@ async fn s3_2_group_restart_stops_in_reverse_and_starts_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn s3_3_simultaneous_crashes_count_once_under_one_for_all() {
-    let (tree, children, _) = five(Strategy::OneForAll, 1).await;
-    for child in &children[1..4] {
-        tell(child, Ask::Panic);
+    for restarts in 1..=3 {
+        let (tree, children, _) = five(Strategy::OneForAll, restarts).await;
+        for child in &children[1..4] {
+            tell(child, Ask::Panic);
+        }
+        settle().await;
+        assert!(tree.is_running(), "one attempt of {restarts}");
+        for incarnation in 2..=restarts {
+            assert_eq!(incarnations(&children), [incarnation; 5]);
+            tell(&children[0], Ask::Panic);
+            settle().await;
+            assert!(tree.is_running(), "{incarnation} of {restarts}");
+        }
+        tell(&children[0], Ask::Panic);
+        assert_eq!(tree.exited().await.as_str(), "shutdown", "and one more is too many");
+        assert!(tree.meltdown().is_some());
     }
-    settle().await;
-    assert!(tree.is_running(), "one attempt of one");
-    assert_eq!(incarnations(&children), [2, 2, 2, 2, 2]);
-    tell(&children[0], Ask::Panic);
-    assert_eq!(tree.exited().await.as_str(), "shutdown", "and one more is too many");
-    assert!(tree.meltdown().is_some());
 }
 
 #[tokio::test(start_paused = true)]
