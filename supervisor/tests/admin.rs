@@ -411,3 +411,80 @@ async fn s6_a_listed_child_that_is_deleted_leaves_its_name_until_its_supervisor_
     assert_eq!(journal.take(), "+a +t -a -t +a +t");
     tree.stop().await;
 }
+
+/// Asks the supervisor of its supervisors for what waits for the one that it is in, and notes the answers.
+struct Climber {
+    top: watch::Receiver<Option<SupervisorRef>>,
+    journal: Journal,
+}
+
+impl Server for Climber {
+    type Message = ();
+
+    async fn init(&mut self, cx: &mut Context<Self>) -> Result<Init, Failure> {
+        let Some(top) = self.top.borrow().clone() else { return Ok(Init::Ready) };
+        let idle = |id: String| ChildSpec::task(id, |cx| async move { cx.stopped().await });
+        let number = cx.incarnation();
+        match top.start_child(idle(format!("behind {number}"))).await {
+            Err(StartChildError::WouldDeadlock) => self.journal.note("start"),
+            other => self.journal.note(format!("start:{}", other.is_ok())),
+        }
+        match top.start_child(idle(format!("dependent {number}")).depends_on("middle")).await {
+            Err(StartChildError::WouldDeadlock) => self.journal.note("depend"),
+            other => self.journal.note(format!("depend:{}", other.is_ok())),
+        }
+        match top.restart_child("leaning").await {
+            Err(RestartChildError::WouldDeadlock) => self.journal.note("restart"),
+            other => self.journal.note(format!("restart:{}", other.is_ok())),
+        }
+        Ok(Init::Ready)
+    }
+
+    async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<Flow, Failure> {
+        Ok(Flow::Continue)
+    }
+}
+
+/// The top supervisor, which the climber learns of, with a climber two supervisors below, and a child that depends on the one between.
+async fn climbed(strategy: Strategy, journal: &Journal) -> (Tree<SupervisorRef>, SupervisorRef) {
+    let (tell, top) = watch::channel(None);
+    let here = journal.clone();
+    let climber = move || Climber { top: top.clone(), journal: here.clone() };
+    let mut inner = ChildSpec::supervisor(
+        Supervisor::new(Strategy::OneForOne).child(probe("before", journal)).child(ChildSpec::server(climber)),
+    );
+    let inner_ref = inner.reference();
+    let middle = Supervisor::new(Strategy::OneForAll).child(inner);
+    let tree = Supervisor::new(strategy)
+        .child(ChildSpec::supervisor(middle).id("middle"))
+        .child(ChildSpec::task("leaning", |cx| async move { cx.stopped().await }).depends_on("middle"))
+        .start()
+        .await
+        .unwrap();
+    tree.terminate_child("leaning").await.unwrap();
+    tell.send(Some(tree.reference())).unwrap();
+    journal.take();
+    (tree, inner_ref)
+}
+
+#[tokio::test(start_paused = true)]
+async fn s6_what_would_wait_for_the_init_of_a_caller_further_down_is_refused_at_once() {
+    let journal = Journal::default();
+    let (tree, inner) = climbed(Strategy::OneForAll, &journal).await;
+    tree.kill_child("middle").await.unwrap();
+    settle().await;
+    assert_eq!(journal.take(), "+before start depend restart:false", "the group restart comes to leaning anyway");
+    assert_eq!(tree.count_children().await.unwrap().active, 2, "and goes on");
+
+    inner.kill_child("Climber").await.unwrap();
+    settle().await;
+    assert_eq!(journal.take(), "start:true depend:true restart:false", "nobody waits for that init; leaning is up");
+    tree.stop().await;
+
+    let (tree, _) = climbed(Strategy::OneForOne, &journal).await;
+    tree.kill_child("middle").await.unwrap();
+    settle().await;
+    assert_eq!(journal.take(), "+before start:true depend restart", "only what depends on it waits");
+    tree.restart_child("leaning").await.unwrap();
+    tree.stop().await;
+}

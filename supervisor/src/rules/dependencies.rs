@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use tokio::time::Instant;
 
-use super::machine::{Key, Machine, State};
+use super::machine::{Entry, Key, Machine, State};
 
 /// Who needs whom, and who waits for that.
 #[derive(Debug, Default)]
@@ -61,9 +61,41 @@ impl Machine {
         }
     }
 
-    /// What a child depends on.
-    pub(crate) fn needs(&self, key: Key) -> Vec<Key> {
-        self.dependencies.needs.get(&key).cloned().unwrap_or_default()
+    /// Whose inits have to be over before a child that needs these is started, if that is added now.
+    pub(crate) fn inits_before_added(&self, needs: &[Key]) -> Vec<Key> {
+        let mut waits_for = needs.to_vec();
+        if let Some(sweep) = self.sweep {
+            // It is the last that the sweep comes to.
+            let rest = self.children.range(sweep.from()..);
+            waits_for
+                .extend(rest.filter(|&(&key, entry)| self.is_swept(key) || entry.is_in_turn()).map(|(&key, _)| key));
+            waits_for.extend(sweep.current());
+        }
+        self.inits_before(waits_for)
+    }
+
+    /// Whose inits have to be over before this child, which is down, is started by hand.
+    pub(crate) fn inits_before_restart(&self, key: Key) -> Vec<Key> {
+        match self.dependencies.needs.get(&key) {
+            _ if self.is_swept(key) => self.inits_before_added(&[]),
+            None => Vec::new(),
+            Some(needs) => self.inits_before(needs.clone()),
+        }
+    }
+
+    /// The inits that are under way among these and all that these wait for.
+    fn inits_before(&self, mut waits_for: Vec<Key>) -> Vec<Key> {
+        let (mut seen, mut inits) = (BTreeSet::new(), Vec::new());
+        while let Some(key) = waits_for.pop() {
+            let Some(entry) = self.children.get(&key).filter(|_| seen.insert(key)) else { continue };
+            // One that is taken down does not go on with its init.
+            if self.is_swept(key) || entry.is_in_turn() {
+                waits_for.extend(self.dependencies.needs.get(&key).into_iter().flatten());
+            } else if entry.state == State::Starting {
+                inits.push(key);
+            }
+        }
+        inits
     }
 
     /// What a child that is to be started waits for.
@@ -120,11 +152,69 @@ impl Machine {
     }
 }
 
+impl Entry {
+    /// Whether it is down until others have come up.
+    fn is_in_turn(&self) -> bool {
+        matches!(self.state, State::Pending | State::Gated)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
+    use registry::ExitReason;
+    use tokio::time::Instant;
 
     use super::start_order;
+    use crate::rules::{Budget, Down, Machine, Policy, Restart, Shutdown, Strategy as Together};
+
+    #[test]
+    fn s6_a_child_that_is_added_waits_for_the_inits_that_the_sweep_and_its_needs_wait_for_and_for_no_others() {
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let machine = |together| Machine::new(together, Budget { max: 9, within: second }, second, 9);
+        let (restart, shutdown) = (Restart::Permanent, Shutdown::Infinity);
+        let policy =
+            Policy { restart, shutdown, backoff: None, start_timeout: None, is_supervisor: false, significant: false };
+        let crash = || Down::Exited(ExitReason::Killed);
+
+        let mut boot = machine(Together::OneForOne);
+        let [a, b, c, d] = std::array::from_fn(|_| boot.add(policy));
+        boot.depend(d, vec![a]);
+        boot.boot(now);
+        boot.up(a, 1, now);
+        boot.up(b, 1, now);
+        boot.down(a, 1, crash(), now);
+        boot.down(b, 1, crash(), now);
+        let mut inits = boot.inits_before_added(&[]);
+        inits.sort_unstable();
+        assert_eq!(inits, [a, c], "c is at its first init, and d will need a; nobody needs b");
+        boot.up(c, 1, now);
+        assert_eq!(boot.inits_before_added(&[]), [a]);
+        boot.up(a, 2, now);
+        assert_eq!(boot.inits_before_added(&[]), [d]);
+        boot.up(d, 1, now);
+        assert_eq!((boot.inits_before_added(&[]), boot.inits_before_added(&[b])), (vec![], vec![b]));
+        boot.depend(c, vec![b]);
+        boot.down(c, 1, crash(), now);
+        assert_eq!(boot.inits_before_added(&[c]), [b], "c is held until b is up");
+        assert!(boot.terminate(c, now) == Some(true) && boot.inits_before_restart(c) == [b]);
+
+        let mut group = machine(Together::RestForOne);
+        let [a, b, c] = std::array::from_fn(|_| group.add(policy));
+        group.boot(now);
+        for key in [a, b, c] {
+            group.up(key, 1, now);
+        }
+        assert_eq!(group.terminate(a, now), Some(false));
+        group.down(a, 1, crash(), now);
+        group.restart(a, now);
+        group.down(b, 1, crash(), now);
+        assert_eq!(group.inits_before_added(&[]), [], "c is on its way down, and a was started by hand");
+        group.depend(b, vec![a]);
+        assert_eq!(group.inits_before_added(&[]), [a], "b is started behind it");
+    }
 
     #[test]
     fn the_order_is_that_of_the_list_where_nobody_needs_another() {

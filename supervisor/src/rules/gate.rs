@@ -82,7 +82,39 @@ impl Machine {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use registry::ExitReason;
+
     use super::*;
+    use crate::rules::{Action, Backoff, Budget, Down, Policy, Restart, Shutdown, Strategy};
+
+    #[test]
+    fn s1_7_a_restart_in_line_for_room_waits_for_what_it_needs_when_its_turn_comes() {
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let mut machine = Machine::new(Strategy::OneForOne, Budget { max: 9, within: second }, second, 1);
+        let (restart, shutdown) = (Restart::Permanent, Shutdown::Infinity);
+        let policy =
+            Policy { restart, shutdown, backoff: None, start_timeout: None, is_supervisor: false, significant: false };
+        let backoff = Some(Backoff::exponential().base(second).jitter(0.0));
+        let (store, other, web) = (machine.add(Policy { backoff, ..policy }), machine.add(policy), machine.add(policy));
+        machine.depend(web, vec![store]);
+        machine.boot(now);
+        for key in [store, other, web] {
+            machine.up(key, 1, now);
+        }
+        // The other one takes the room that there is, and the web is behind it when its store goes.
+        for key in [other, web, store] {
+            machine.down(key, 1, Down::Exited(ExitReason::Killed), now);
+        }
+        drop(machine.take_actions());
+        machine.up(other, 2, now);
+        assert_eq!((machine.take_actions(), machine.waits_for(web).collect::<Vec<_>>()), (vec![], vec![store]));
+        machine.tick(now + second);
+        machine.up(store, 2, now + second);
+        let started = [store, web].map(|key| Action::Start { key, generation: 2 });
+        assert_eq!(machine.take_actions(), started);
+    }
 
     #[test]
     fn as_many_as_there_is_room_for_in_the_order_in_which_they_came() {

@@ -32,6 +32,15 @@ impl Sweep {
         Self { from, direction: Direction::Down, cursor: Key(u64::MAX), current: None }
     }
 
+    pub(super) const fn from(self) -> Key {
+        self.from
+    }
+
+    /// The child whose init it waits for, or has waited for last.
+    pub(super) const fn current(self) -> Option<Key> {
+        self.current
+    }
+
     /// Whether this child is to be down before the sweep goes on.
     pub(super) fn is_taking_down(self, key: Key) -> bool {
         self.direction == Direction::Down && self.from <= key
@@ -51,11 +60,6 @@ impl Machine {
             }
         }
         self.release(now);
-    }
-
-    /// The child whose init keeps all others from theirs.
-    pub(crate) fn awaited(&self) -> Option<Key> {
-        self.sweep.and_then(|sweep| sweep.current)
     }
 
     fn sweep_down(&mut self, sweep: Sweep, now: Instant) -> bool {

@@ -1,13 +1,11 @@
 //! Administration: commands, and answers once they are true.
 
-use std::sync::atomic::Ordering::Acquire;
-
 use tokio::time::Instant;
 
 use super::command::Command;
 use super::engine::Engine;
 use super::info::{ChildCount, ChildInfo, ChildSpecInfo};
-use crate::child::{ChildId, ChildRef, Intent, Phase, Spec};
+use crate::child::{ChildId, ChildRef, Intent, Spec};
 use crate::error::{DeleteChildError, RestartChildError, StartChildError, TerminateChildError};
 use crate::rules::{Key, Restart, Standing};
 use crate::server::Reply;
@@ -72,8 +70,7 @@ impl Engine<'_> {
             Ok(needs) => needs,
             Err(error) => return reply.send(Err(StartChildError::Invalid(error))),
         };
-        if self.machine.awaited().is_some_and(|key| self.is_init_of(key, caller)) || self.is_init_of_any(&needs, caller)
-        {
+        if self.is_in_init(&self.machine.inits_before_added(&needs), caller) {
             return reply.send(Err(StartChildError::WouldDeadlock));
         }
         let id = spec.id().clone();
@@ -120,7 +117,7 @@ impl Engine<'_> {
             Some(Standing::Running | Standing::Stopping) => reply.send(Err(RestartChildError::Running)),
             Some(Standing::Starting | Standing::Restarting) => reply.send(Err(RestartChildError::Restarting)),
             Some(Standing::Abandoned) => reply.send(Err(RestartChildError::Abandoned)),
-            Some(Standing::Down) if self.is_init_of_any(&self.machine.needs(key), caller) => {
+            Some(Standing::Down) if self.is_in_init(&self.machine.inits_before_restart(key), caller) => {
                 reply.send(Err(RestartChildError::WouldDeadlock));
             }
             Some(Standing::Down) => {
@@ -145,22 +142,6 @@ impl Engine<'_> {
                 Ok(())
             }
         }
-    }
-
-    /// Whether this is the task of a child that is a server.
-    fn is_task_of(&self, key: Key, task: u64) -> bool {
-        let core = self.children.get(&key).map(|child| child.spec.starter.core());
-        task != 0 && core.is_some_and(|core| core.task.load(Acquire) == task)
-    }
-
-    /// Whether it is, and at its init.
-    fn is_init_of(&self, key: Key, task: u64) -> bool {
-        let core = self.children.get(&key).map(|child| child.spec.starter.core());
-        core.is_some_and(|core| core.phase() == Phase::Starting) && self.is_task_of(key, task)
-    }
-
-    fn is_init_of_any(&self, keys: &[Key], task: u64) -> bool {
-        keys.iter().any(|&key| self.is_init_of(key, task))
     }
 
     fn which_children(&self) -> Vec<ChildInfo> {

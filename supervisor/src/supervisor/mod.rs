@@ -2,6 +2,7 @@
 
 mod answer;
 mod command;
+mod deadlock;
 mod effects;
 mod engine;
 mod info;

@@ -146,10 +146,10 @@ impl SupervisorRef {
     /// # Errors
     ///
     /// The id is there already (up or down), the child does not come up (it leaves no spec, except a child that asked to be
-    /// ignored), or the supervisor is stopping or not running. [`WouldDeadlock`](StartChildError::WouldDeadlock) from the init of a
-    /// child of this supervisor that has to be over before the new child's can begin: during the first start, a group
-    /// restart, or when the new child depends on the caller. In a nested supervisor's child that is not found out, and ends with
-    /// its start timeout.
+    /// ignored), or the supervisor is stopping or not running. [`WouldDeadlock`](StartChildError::WouldDeadlock) from an init that has to
+    /// be over before the new child's can begin: that of a child of this supervisor, or of one below it in a supervisor that is
+    /// still starting, during the first start or a group restart, or when the new child depends on it. A wait that goes through
+    /// others (a call, the start of a child in a supervisor that is up) is not found out, and ends with a start timeout.
     ///
     /// # Cancel safety
     ///
