@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use supervisor::testing::settle;
-use supervisor::{ChildSpec, ChildState, ExitReason, Restart, ServerRef, Strategy, Supervisor, SupervisorRef, Tree};
+use supervisor::{
+    CallError, ChildSpec, ChildState, ExitReason, Restart, ServerRef, Strategy, Supervisor, SupervisorRef, Tree,
+};
 use tokio::time::sleep;
 
 use support::{Ask, Journal, Probe, SECOND, Script, probe, scripted, tell};
@@ -153,6 +155,7 @@ async fn s4_3_a_transient_supervisor_is_not_restarted_after_a_meltdown() {
     assert!(!inner.is_running());
     let states: Vec<_> = tree.which_children().await.unwrap().into_iter().map(|child| child.state).collect();
     assert_eq!(states, [ChildState::Stopped, ChildState::Running]);
+    assert_eq!(a.call(Ask::Ping).await, Err(CallError::NotRunning), "and so is what made it melt");
     tree.stop().await;
 }
 

@@ -5,7 +5,11 @@ mod support;
 use std::sync::atomic::Ordering::SeqCst;
 
 use supervisor::testing::settle;
-use supervisor::{ChildState, ExitReason, Restart, ServerRef, Strategy, Supervisor, SupervisorRef, Tree};
+use supervisor::{
+    CallError, ChildSpec, ChildState, ExitReason, Restart, RestartChildError, ServerRef, StartChildError, Strategy,
+    Supervisor, SupervisorRef, Tree,
+};
+use tokio::time::{Instant, timeout};
 
 use support::{Ask, Journal, Probe, SECOND, Script, probe, scripted, tell};
 
@@ -225,5 +229,105 @@ async fn a_child_terminated_while_the_group_restarts_stays_down() {
     settle().await;
     let states: Vec<_> = tree.which_children().await.unwrap().into_iter().map(|child| child.state).collect();
     assert_eq!(states, [ChildState::Running, ChildState::Stopped, ChildState::Running]);
+    tree.stop().await;
+}
+
+/// A supervisor that is asked to stop in the middle of its start, and takes a second for that.
+fn long_to_stop(id: &'static str, journal: &Journal) -> ChildSpec<SupervisorRef> {
+    let (stops, starts) =
+        (Script { stop_time: SECOND, ..Script::default() }, Script { init_time: SECOND * 60, ..Script::default() });
+    let inner = Supervisor::new(Strategy::OneForOne);
+    ChildSpec::supervisor(inner.child(scripted("up", journal, &stops)).child(scripted("slow", journal, &starts))).id(id)
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_4_a_child_started_by_hand_and_terminated_while_the_group_restarts_is_gone() {
+    let journal = Journal::default();
+    let mut a = probe("a", &journal);
+    let a_ref = a.reference();
+    let tree = Supervisor::new(Strategy::OneForAll).child(a).start().await.unwrap();
+    let mut b = long_to_stop("b", &journal);
+    let b_ref = b.reference();
+    let starting = tokio::spawn({
+        let tree = tree.reference();
+        async move { tree.start_child(b).await.map(drop) }
+    });
+    settle().await;
+    tell(&a_ref, Ask::Panic);
+    settle().await;
+    assert_eq!(tree.which_children().await.unwrap()[1].state, ChildState::Stopping);
+    tree.terminate_child("b").await.unwrap();
+    let told = starting.await.unwrap();
+    assert!(matches!(told, Err(StartChildError::Failed { .. })), "{told:?}");
+    assert!(!timeout(SECOND, b_ref.child().running()).await.expect("it will never be"), "it is gone");
+    assert_eq!(tree.count_children().await.unwrap().specs, 1);
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_4_a_child_started_by_hand_and_caught_by_a_group_restart_is_started_again_before_its_caller_is_told() {
+    let journal = Journal::default();
+    let slow = Script { stop_time: SECOND * 4, ..Script::default() };
+    let (mut a, b) = (probe("a", &journal), scripted("b", &journal, &slow));
+    let a_ref = a.reference();
+    let tree = Supervisor::new(Strategy::OneForAll).child(a).child(b).start().await.unwrap();
+    let init = Script { init_time: SECOND * 3, ..Script::default() };
+    let c = scripted("c", &journal, &init);
+    let begun = Instant::now();
+    let starting = tokio::spawn({
+        let tree = tree.reference();
+        async move { tree.start_child(c).await }
+    });
+    settle().await;
+    tell(&a_ref, Ask::Panic);
+    // c is down at once, b in 4 seconds, and c is up 3 seconds later.
+    let c_ref = starting.await.unwrap().expect("it comes up, late");
+    assert_eq!((begun.elapsed().as_secs(), c_ref.incarnation()), (7, 2));
+    assert_eq!(journal.take(), "+a +b -b +a +b +c");
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_4_callers_of_those_who_are_taken_along_are_told_that_they_restart() {
+    let journal = Journal::default();
+    let (stop, init) =
+        (Script { stop_time: SECOND * 5, ..Script::default() }, Script { init_time: SECOND * 5, ..Script::default() });
+    init.stall(0);
+    let (mut a, mut c) = (scripted("a", &journal, &init), probe("c", &journal));
+    let (a_ref, c_ref) = (a.reference(), c.reference());
+    let tree =
+        Supervisor::new(Strategy::OneForAll).child(a).child(scripted("b", &journal, &stop)).child(c).start().await;
+    let tree = tree.unwrap();
+    init.stall(1);
+    tell(&a_ref, Ask::Panic);
+    // b stops, then a starts: all that time c is down, and comes back.
+    for _ in 0..10 {
+        settle().await;
+        assert_eq!(c_ref.call(Ask::Ping).await, Err(CallError::Restarting));
+        let c = tree.which_children().await.unwrap().pop().unwrap();
+        assert_eq!((c.id.as_str(), c.state), ("c", ChildState::Restarting));
+        assert!(matches!(tree.restart_child("c").await, Err(RestartChildError::Restarting)));
+        tokio::time::sleep(SECOND).await;
+    }
+    settle().await;
+    assert_eq!(c_ref.call(Ask::Ping).await, Ok(2));
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_4_a_child_restarted_by_hand_while_the_group_goes_down_comes_up_with_it() {
+    let journal = Journal::default();
+    let slow = Script { stop_time: SECOND, ..Script::default() };
+    let mut a = probe("a", &journal);
+    let a_ref = a.reference();
+    let supervisor =
+        Supervisor::new(Strategy::OneForAll).child(a).child(probe("b", &journal)).child(scripted("c", &journal, &slow));
+    let tree = supervisor.start().await.unwrap();
+    tree.terminate_child("b").await.unwrap();
+    tell(&a_ref, Ask::Panic);
+    settle().await;
+    tree.restart_child("b").await.unwrap();
+    settle().await;
+    assert_eq!(journal.take(), "+a +b +c -b -c +a +b +c");
     tree.stop().await;
 }

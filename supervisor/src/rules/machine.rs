@@ -317,20 +317,19 @@ impl Machine {
 
     /// An incarnation is gone with its whole scope.
     pub(crate) fn down(&mut self, key: Key, generation: u32, how: Down, now: Instant) {
-        let (stopping, swept) = (self.is_stopping(), self.is_swept(key));
+        let swept = self.is_swept(key);
         let Some(entry) = self.children.get_mut(&key).filter(|entry| entry.generation == generation) else { return };
         let before = std::mem::replace(&mut entry.state, State::Idle);
         entry.retries.iter_mut().for_each(|retries| retries.down(now));
-        let (restart, significant, by_hand) = (entry.policy.restart, entry.policy.significant, entry.by_hand);
+        let (restart, significant) = (entry.policy.restart, entry.policy.significant);
         match (before, how) {
             (State::Idle | State::Pending | State::Waiting | State::Gated, _) => {
                 debug_assert!(false, "{key:?} ended twice");
                 entry.state = before;
                 return;
             }
-            // Added by hand, and caught by a group restart: the sweep will start it again.
-            (State::Stopping(_), _) if swept && by_hand && !stopping => {}
-            (State::Abandoned | State::Stopping(_), _) => self.rest(key),
+            (State::Abandoned, _) => self.rest(key),
+            (State::Stopping(_), _) => self.pause(key),
             (State::Starting, Down::Ignored) => {
                 entry.by_hand = false;
                 entry.seasoned = true;
@@ -338,7 +337,7 @@ impl Machine {
             }
             (State::Starting, Down::Exited(reason)) => self.fail(key, reason, now),
             (State::Overdue(_), _) => self.fail(key, ExitReason::Timeout, now),
-            (State::Running, Down::Exited(_)) if swept => self.rest(key),
+            (State::Running, Down::Exited(_)) if swept => self.pause(key),
             (State::Running, Down::Exited(reason)) if !restart.after(&reason) => {
                 self.rest(key);
                 if significant {
@@ -372,9 +371,11 @@ impl Machine {
             entry.held = false;
             entry.retries.iter_mut().for_each(|retries| retries.forgive());
         });
-        if !swept && self.has_to_wait(key) {
+        if swept {
+            self.edit(key, |entry| entry.state = State::Pending);
+        } else if self.has_to_wait(key) {
             self.hold(key);
-        } else if !swept {
+        } else {
             self.start(key, now);
         }
     }
@@ -393,13 +394,10 @@ impl Machine {
 
     /// A child has to be restarted: charges the budget, and decides who goes down and up with it.
     pub(super) fn trouble(&mut self, key: Key, cause: ExitReason, now: Instant) {
-        if !self.window.charge(now) {
-            self.finish(Ending::Meltdown { key, cause });
-            return;
-        }
-        let Ok(due) = self.due_after(key, now) else {
-            self.finish(Ending::Meltdown { key, cause });
-            return;
+        let due = if self.window.charge(now) { self.due_after(key, now) } else { Err(()) };
+        let Ok(due) = due else {
+            self.actions.push(Action::Rested { key });
+            return self.finish(Ending::Meltdown { key, cause });
         };
         self.actions.push(Action::Restarting { key, cause });
         match (self.strategy.group(key), due) {
@@ -437,6 +435,18 @@ impl Machine {
         self.deadlines.extend(until.map(|until| Reverse((until, key, generation))));
         self.actions.push(Action::Start { key, generation });
         generation
+    }
+
+    /// The child is down: a group restart that has taken it along starts it again, but for a temporary one that nobody waits
+    /// for. Else it rests.
+    pub(super) fn pause(&mut self, key: Key) {
+        let returns = self.is_swept(key) && !self.is_stopping();
+        let Some(entry) = self.children.get_mut(&key) else { return };
+        if !returns || entry.held || (entry.policy.restart == Restart::Temporary && !entry.by_hand) {
+            return self.rest(key);
+        }
+        entry.state = State::Pending;
+        entry.retries.iter_mut().for_each(|retries| retries.clear());
     }
 
     /// The child is down and no restart of its own will follow.

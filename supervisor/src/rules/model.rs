@@ -458,6 +458,9 @@ proptest! {
                 prop_assert!(up || !late || standing == Standing::Stopping, "{key:?} has no more time to start");
                 prop_assert!(!matches!(standing, Standing::Down | Standing::Abandoned), "{key:?} is alive");
             }
+            for key in (0..8).map(Key).filter(|&key| machine.standing(key) == Some(Standing::Down)) {
+                prop_assert!(world.rested.contains(&key), "{key:?} is down, and nobody was told");
+            }
             for key in (0..8).map(Key).filter(|&key| machine.is_gated(key)) {
                 prop_assert!(machine.waits_for(key).next().is_some(), "{key:?} waits for nobody");
             }

@@ -12,8 +12,10 @@ impl Machine {
     /// An incarnation did not come up, for this reason.
     pub(super) fn fail(&mut self, key: Key, reason: ExitReason, now: Instant) {
         let Some(entry) = self.children.get(&key) else { return };
-        if self.is_swept(key) || entry.by_hand {
+        if entry.by_hand || entry.state == State::Abandoned && self.is_swept(key) {
             self.rest(key);
+        } else if self.is_swept(key) {
+            self.pause(key);
         } else if !entry.seasoned && self.is_booting() {
             self.actions.push(Action::Rested { key });
             self.finish(Ending::Boot(key));
