@@ -209,6 +209,27 @@ async fn s7_2_shrinking_routes_away_first_and_stops_the_surplus_in_reverse_order
 }
 
 #[tokio::test(start_paused = true)]
+async fn s7_2_surplus_that_a_group_restart_would_bring_back_is_gone_all_the_same() {
+    let journal = Journal::default();
+    let slow = Script { stop_time: SECOND, ..Script::default() };
+    let parts = probes(&journal, &slow).partitions(2).strategy(Strategy::OneForAll).start().await.unwrap();
+    let handles = parts.handles();
+    let parts = Arc::new(parts);
+    let shrinking = Arc::clone(&parts);
+    let resize = tokio::spawn(async move { shrinking.resize(1).await });
+    settle().await;
+    tell(&handles[0], Ask::Panic);
+    settle().await;
+    resize.await.unwrap().unwrap();
+    settle().await;
+    let ids: Vec<_> = parts.which_children().await.unwrap().into_iter().map(|child| child.id).collect();
+    assert_eq!(ids, ["0"]);
+    assert_eq!(handles[0].call(Ask::Ping).await, Ok(2), "the group has been restarted");
+    assert!(!handles[1].running().await, "the surplus is gone");
+    parts.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn s7_2_surplus_that_does_not_stop_is_aborted_after_its_shutdown_time() {
     let parts = PartitionSupervisor::new(|_| ChildSpec::task("deaf", |_| std::future::pending::<()>()));
     let parts = parts.partitions(3).start().await.unwrap();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::reference::Shared;
 use super::routes::Routes;
 use crate::child::Spec;
-use crate::error::{MAX_PARTITIONS, ResizeError, StartChildError};
+use crate::error::{DeleteChildError, MAX_PARTITIONS, ResizeError, StartChildError};
 
 pub(super) async fn resize<H: Clone + Send + Sync + 'static>(
     shared: &Arc<Shared<H>>,
@@ -92,8 +92,14 @@ impl<H: Clone + Send + Sync + 'static> Shared<H> {
     /// Stops these in reverse order, and deletes their specs. A supervisor that is stopping, or has stopped, takes them along.
     async fn discard(&self, specs: &[Spec]) {
         for spec in specs.iter().rev() {
-            let _ = self.supervisor.terminate_child(spec.id().clone()).await;
-            let _ = self.supervisor.delete_child(spec.id().clone()).await;
+            loop {
+                let _ = self.supervisor.terminate_child(spec.id().clone()).await;
+                let deleted = self.supervisor.delete_child(spec.id().clone()).await;
+                // Between the two, a group restart may bring it back.
+                if !matches!(deleted, Err(DeleteChildError::Running | DeleteChildError::Restarting)) {
+                    break;
+                }
+            }
         }
     }
 }
