@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use supervisor::testing::settle;
 use supervisor::{
-    CallError, ChildSpec, Context, ExitReason, Failure, Flow, Overflow, Reply, SendError, Server, ServerRef, Shutdown,
-    Strategy, Supervisor, SupervisorRef, Tree,
+    CallError, ChildSpec, Context, DynamicSupervisor, ExitReason, Failure, Flow, Overflow, Reply, SendError, Server,
+    ServerRef, Shutdown, Strategy, Supervisor, SupervisorRef, Tree,
 };
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -226,6 +226,78 @@ async fn s8_3_a_sender_that_waits_for_a_server_that_stays_down_is_told() {
         assert_eq!(begun.elapsed(), Duration::ZERO);
         assert_eq!(server.mailbox().waiting, 0);
         tree.stop().await;
+    }
+}
+
+/// Keeps its thread until the gate opens.
+struct Stuck {
+    gate: Arc<std::sync::Mutex<std::sync::mpsc::Receiver<()>>>,
+    entered: tokio::sync::mpsc::UnboundedSender<()>,
+}
+
+impl Server for Stuck {
+    type Message = Reply<()>;
+
+    async fn handle(&mut self, reply: Reply<()>, _cx: &mut Context<Self>) -> Result<Flow, Failure> {
+        self.entered.send(())?;
+        let _ = self.gate.lock().unwrap().recv();
+        reply.send(());
+        Ok(Flow::Continue)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn s8_3_who_waits_for_a_server_that_is_left_behind_is_told() {
+    for (dynamic, keeps) in [(false, false), (false, true), (true, false), (true, true)] {
+        let (release, gate) = std::sync::mpsc::channel();
+        let (entered, mut inside) = tokio::sync::mpsc::unbounded_channel();
+        let gate = Arc::new(std::sync::Mutex::new(gate));
+        let spec = ChildSpec::server(move || Stuck { gate: Arc::clone(&gate), entered: entered.clone() });
+        let spec = spec.id("stuck").mailbox(1).shutdown(Shutdown::BrutalKill);
+        let mut spec = if keeps { spec.keep_mail() } else { spec };
+        let server = spec.reference();
+        let (fixed, slab) = (Supervisor::new(Strategy::OneForOne), DynamicSupervisor::new());
+        let (fixed, slab) = (fixed.grace(Duration::from_millis(20)), slab.grace(Duration::from_millis(20)));
+        let (fixed, slab) = (fixed.start().await.unwrap(), slab.start().await.unwrap());
+        if dynamic {
+            drop(slab.start_child(spec).await.unwrap());
+        } else {
+            drop(fixed.start_child(spec).await.unwrap());
+        }
+        let call = |server: &ServerRef<Stuck>| {
+            let server = server.clone();
+            tokio::spawn(async move { server.call_timeout(Duration::from_secs(600), |reply| reply).await })
+        };
+        let in_hand = call(&server);
+        inside.recv().await.unwrap();
+        let delivered = call(&server);
+        while server.mailbox_len() < 1 {
+            tokio::task::yield_now().await;
+        }
+        let in_line = call(&server);
+        while server.mailbox().waiting < 1 {
+            tokio::task::yield_now().await;
+        }
+        if dynamic {
+            slab.terminate_child(&server).await.unwrap();
+        } else {
+            fixed.terminate_child("stuck").await.unwrap();
+        }
+        assert_eq!(server.last_exit(), Some(ExitReason::Abandoned));
+        let told = tokio::time::timeout(Duration::from_secs(60), in_line).await.expect("it waits on");
+        assert_eq!(told.unwrap(), Err(CallError::NotRunning));
+        if !keeps || dynamic {
+            let told = tokio::time::timeout(Duration::from_secs(60), delivered).await.expect("it waits on");
+            assert_eq!(told.unwrap(), Err(CallError::Died(ExitReason::Abandoned)));
+        }
+        // What it holds in its hand is its own, and all that it still handles.
+        release.send(()).unwrap();
+        assert_eq!(in_hand.await.unwrap(), Ok(()));
+        drop(release);
+        fixed.stop().await;
+        slab.stop().await;
+        drop((fixed, slab, server));
+        assert_eq!(inside.recv().await, None, "it handles nothing more");
     }
 }
 

@@ -443,9 +443,11 @@ impl Core {
     }
 
     /// The incarnation does not even end when aborted, and is counted out.
-    pub(crate) fn abandon(&self) {
+    pub(crate) fn abandon(&self, seat: &dyn Seat) {
+        // Should it come back to its loop before it comes back to the runtime: it has handled its last message.
+        self.asked.store(true, SeqCst);
         self.settle(Phase::Down);
-        self.conclude(self.incarnation(), ExitReason::Abandoned, EventKind::Abandoned, || {});
+        self.conclude(self.incarnation(), ExitReason::Abandoned, EventKind::Abandoned, || seat.vacate());
     }
 
     /// Another starter makes its incarnations. The caller has one of those there are.

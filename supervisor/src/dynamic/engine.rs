@@ -398,7 +398,7 @@ impl Engine {
         let core = starter.core();
         if step == Step::Abandon {
             tracing::error!(child = %core.id(), "did not end when aborted, and is left behind");
-            core.abandon();
+            core.abandon(&*starter.seat());
             self.shared.abandoned.store(true, Relaxed);
             metrics::exit(&ExitReason::Abandoned);
             let child = core.id().clone();

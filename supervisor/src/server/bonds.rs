@@ -61,6 +61,12 @@ impl Signals {
         std::iter::from_fn(|| self.0.pop_front()).find(|(to, _)| *to == incarnation).map(|(_, signal)| signal)
     }
 
+    /// Those for this incarnation, if there are any, and the others.
+    pub(super) fn split(self, incarnation: Option<u32>) -> (Option<Box<Self>>, Self) {
+        let (kept, stale): (VecDeque<_>, _) = self.0.into_iter().partition(|(to, _)| Some(*to) == incarnation);
+        ((!kept.is_empty()).then(|| Box::new(Self(kept))), Self(stale))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

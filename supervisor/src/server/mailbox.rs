@@ -86,7 +86,8 @@ impl<M: Send + 'static> Slot<M> {
 
     /// Prepares it for a new incarnation: without what was sent to the last one. `false` once the spec is gone.
     pub(crate) fn open(&self) -> bool {
-        self.vacate();
+        // It has had a process from its beginning on, and may have heard of others' ends already.
+        self.leave(Some(self.core.incarnation()));
         !self.queue.lock().closed
     }
 
@@ -259,6 +260,26 @@ impl<M: Send + 'static> Slot<M> {
         matches!(self.core.phase(), Phase::Down | Phase::Ended)
     }
 
+    /// Drops what an incarnation leaves, and all signals but those to the next one.
+    fn leave(&self, next: Option<u32>) {
+        let signals = {
+            let mut queue = self.queue.lock();
+            let signals = queue.signals.take();
+            let (kept, stale) = signals.map_or_else(Default::default, |signals| signals.split(next));
+            self.signalled.store(kept.is_some(), Release);
+            queue.signals = kept;
+            stale
+        };
+        drop(signals);
+        if self.keeps_mail() {
+            let reader = self.queue.lock().reader.leave();
+            drop(reader);
+            self.wake_line();
+        } else {
+            self.empty(self.queue.lock());
+        }
+    }
+
     /// Drops what is in it, and forgets who read it.
     fn empty(&self, mut queue: MutexGuard<'_, Queue<M>>) {
         let mail = queue.drain();
@@ -304,19 +325,7 @@ impl<M: Send + 'static> Seat for Slot<M> {
     }
 
     fn vacate(&self) {
-        let signals = {
-            let mut queue = self.queue.lock();
-            self.signalled.store(false, Release);
-            queue.signals.take()
-        };
-        drop(signals);
-        if self.keeps_mail() {
-            let reader = self.queue.lock().reader.leave();
-            drop(reader);
-            self.wake_line();
-        } else {
-            self.empty(self.queue.lock());
-        }
+        self.leave(None);
     }
 }
 
@@ -344,5 +353,27 @@ impl<M> Drop for Place<'_, M> {
         if let Some(next) = next {
             next.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use registry::Process;
+
+    use super::*;
+
+    #[test]
+    fn s8_4_what_an_incarnation_hears_before_its_first_look_is_not_lost() {
+        let slot = Slot::<()>::new(&Settings::new("a".into()));
+        let seat: Arc<dyn Seat> = Arc::clone(&slot) as _;
+        slot.core.begin();
+        slot.send_signal(0, Signal::Exited(Exited { process: seat.process(0), reason: ExitReason::Killed }));
+        // Linked by somebody who saw that it starts, before its task has run.
+        let other = Process::new();
+        seat.process(1).link(&other.reference());
+        other.end(ExitReason::Killed);
+        assert!(slot.open() && slot.has_signals());
+        let heard = slot.edit_signals(|signals| std::iter::from_fn(|| signals.pop(1)).count());
+        assert_eq!((heard, slot.has_signals()), (1, false), "and what is not its own is");
     }
 }

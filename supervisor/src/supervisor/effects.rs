@@ -115,7 +115,7 @@ impl Engine<'_> {
             incarnation = core.incarnation(),
             "did not end when aborted, and is left behind"
         );
-        core.abandon();
+        core.abandon(&*child.spec.starter.seat());
         self.shared.set_abandoned();
         metrics::exit(&ExitReason::Abandoned);
     }
