@@ -169,7 +169,7 @@ impl Entry {
 
     /// Temporary, and down with nobody about to start it.
     pub(super) fn is_spent(&self) -> bool {
-        self.state == State::Idle && self.policy.restart == Restart::Temporary && !self.by_hand
+        matches!(self.state, State::Idle | State::Pending) && self.policy.restart == Restart::Temporary && !self.by_hand
     }
 }
 
