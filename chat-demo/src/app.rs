@@ -17,7 +17,7 @@ use crate::domain::People;
 use crate::domain::account::Accounts;
 use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
-use crate::domain::upload::{Folder, Uploads};
+use crate::domain::upload::{Ffmpeg, Folder, Uploads};
 use crate::store::{Location, OpenError, Place, Store};
 use crate::web::{self, Bounds, Cookies, Doors, Endpoint, LiveSessions, Origins, Web};
 use crate::{health, telemetry};
@@ -110,7 +110,8 @@ impl App {
         let presences = Presences::new(namespace.clone());
         let rooms = Rooms::new(namespace.clone(), store.clone(), presences.clone(), limits);
         let accounts = Accounts::new(store.clone(), &limits);
-        let uploads = Uploads::new(namespace.clone(), folder(&config)?, config.clamd.clone(), limits);
+        let (scanner, ffmpeg) = (config.clamd.clone(), Ffmpeg::find(&config.ffmpeg));
+        let uploads = Uploads::new(namespace.clone(), folder(&config)?, scanner, ffmpeg, limits);
         let live = Arc::<LiveSessions>::default();
         let sessions = live.child_spec(&store, limits.session_check);
         let web = Web {

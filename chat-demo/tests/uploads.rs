@@ -2,14 +2,14 @@
 
 mod support;
 
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 use std::path::Path;
 
 use chat_demo::config::Limits;
 use image::{ImageFormat, RgbImage};
 use serde_json::Value;
 use support::clamd::{Clamd, eicar};
-use support::{PATIENCE, Server, Visitor, wide};
+use support::{PATIENCE, Server, Visitor, program, wide};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -179,7 +179,7 @@ async fn what_is_refused_is_told_and_leaves_nothing() {
         ("large.bin", vec![0; (3 << 20) + 1], 413, "A file can have 3 MB."),
         ("far-too-large.bin", vec![0; 9 << 20], 413, "A file can have 3 MB."),
         ("empty.txt", vec![], 422, "The file is empty."),
-        ("page.png", b"<html><script>alert(1)</script></html>".to_vec(), 422, "not the picture that its name says"),
+        ("page.png", b"<html><script>alert(1)</script></html>".to_vec(), 422, "not what its name says"),
         ("cut.png", png[..png.len() / 2].to_vec(), 422, "damaged or cut off"),
         ("bomb.png", bomb, 422, "too many pixels"),
     ] {
@@ -210,6 +210,104 @@ async fn what_is_refused_is_told_and_leaves_nothing() {
     // After all of that, whoever sends a good one is served.
     assert_eq!(send(&server, &ada, &code, "file-0001", "a.txt", b"text").await.0, 200);
     assert_eq!(left(&folder), (1, 0));
+}
+
+/// What is one thing by its name or its beginning and another by the rest of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_about_itself_is_refused() {
+    let (server, folder) = server(wide(), None).await;
+    let (ada, code) = server.founder("Ada").await;
+    let archive = zip("a.txt", b"text");
+    let behind = |head: &[u8]| [head, &*archive].concat();
+    for (name, bytes, reason) in [
+        ("invoice.pdf", b"MZ\x90\0".to_vec(), "lie"),
+        ("film.mp4", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n".to_vec(), "lie"),
+        ("report.docx", b"<html><script>alert(1)</script></html>".to_vec(), "lie"),
+        ("photo.gif", b"GIF89a=0;alert(1)".to_vec(), "too_many_pixels"),
+        ("photo.png", behind(&picture(ImageFormat::Png)), "polyglot"),
+        ("photo.jpg", behind(&picture(ImageFormat::Jpeg)), "polyglot"),
+        ("paper.pdf", behind(b"%PDF-1.7\n%%EOF\n"), "polyglot"),
+    ] {
+        let (status, told) = send(&server, &ada, &code, "file-0001", name, &bytes).await;
+        assert_eq!((status, &told["reason"]), (422, &reason.into()), "{name}: {told}");
+        assert_eq!(left(&folder), (0, 0), "{name}");
+    }
+    // What a picture says besides what it shows is given out with it, and is not in what is shown.
+    let mut talkative = picture(ImageFormat::Jpeg);
+    let comment = b"<script>alert(1)</script>";
+    talkative.splice(2..2, [&[0xff, 0xfe, 0, 2 + comment.len() as u8], &comment[..]].concat());
+    assert_eq!(send(&server, &ada, &code, "file-0001", "photo.jpg", &talkative).await.0, 200);
+    let path = format!("/rooms/{code}/files/1");
+    assert_eq!(get(&server, &ada, &path).await.body, talkative);
+    let shown = get(&server, &ada, &format!("{path}/thumbnail")).await.body;
+    assert!(!shown.windows(comment.len()).any(|bytes| bytes == comment));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn archives_that_become_too_much_are_refused() {
+    let (server, folder) = server(wide(), None).await;
+    let (ada, code) = server.founder("Ada").await;
+    let bomb = overlapping(1 << 20, 600);
+    assert!(bomb.len() < 100_000, "{} bytes", bomb.len());
+    for (name, bytes) in [("bomb.zip", bomb.clone()), ("setup.run", [b"#!/bin/sh\n", &*bomb].concat())] {
+        let (status, told) = send(&server, &ada, &code, "file-0001", name, &bytes).await;
+        assert_eq!((status, &told["reason"]), (422, &"bomb".into()), "{name}: {told}");
+        assert!(told["text"].as_str().unwrap().contains("at most 512 MB and 10000 files"), "{told}");
+        assert_eq!(left(&folder), (0, 0), "{name}");
+    }
+    assert_eq!(send(&server, &ada, &code, "file-0002", "large.zip", &overlapping(1 << 20, 500)).await.0, 200);
+    let cut = &zip("a.txt", b"text")[..40];
+    let (status, told) = send(&server, &ada, &code, "file-0003", "cut.zip", cut).await;
+    assert_eq!((status, &told["reason"]), (422, &"damaged".into()), "{told}");
+}
+
+/// A yes of a scanner that has not seen everything is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_scanner_cannot_see_is_refused() {
+    let more = "AlertExceedsMax yes\nMaxScanSize 1M\nMaxFileSize 1M\n";
+    let Some(clamd) = tokio::task::block_in_place(|| Clamd::with(more)) else { return };
+    let (server, folder) = server(wide(), Some(clamd.socket().to_str().unwrap())).await;
+    let (ada, code) = server.founder("Ada").await;
+    let mut locked = zip("a.txt", b"text");
+    let directory = locked.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
+    locked[6] |= 1;
+    locked[directory + 8] |= 1;
+    let large = zip("large.bin", &vec![7; 2 << 20]);
+    for (name, bytes, reason) in [("locked.zip", &locked, "locked"), ("large.zip", &large, "bomb")] {
+        let (status, told) = send(&server, &ada, &code, "file-0001", name, bytes).await;
+        assert_eq!((status, &told["reason"]), (422, &reason.into()), "{name}: {told}");
+        assert_eq!(left(&folder), (0, 0), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_is_shown_as_a_picture_if_ffmpeg_is_there() {
+    let Some(ffmpeg) = program::find(&["ffmpeg"]) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let film = |name: &str, codec: &str| {
+        let path = folder.path().join(name);
+        let mut command = std::process::Command::new(&ffmpeg);
+        command.args(["-v", "error", "-f", "lavfi", "-i", "testsrc=size=640x360:rate=10:duration=1", "-c:v", codec]);
+        tokio::task::block_in_place(|| program::run(command.arg(&path)));
+        std::fs::read(path).unwrap()
+    };
+    let (mp4, mkv) = (film("a.mp4", "mpeg4"), film("a.mkv", "mpeg4"));
+    let (server, files) = server(wide(), None).await;
+    let (ada, code) = server.founder("Ada").await;
+    let mut socket = ada.join(&code, 0).await;
+    for (n, (name, bytes)) in [("a.mp4", &mp4), ("a.mov", &mp4), ("a.mkv", &mkv)].into_iter().enumerate() {
+        let (status, told) = send(&server, &ada, &code, &format!("film-{n:04}"), name, bytes).await;
+        assert_eq!(status, 200, "{name}: {told}");
+        assert_eq!(socket.next_of("message").await["file"]["thumbnail"], serde_json::json!([480, 270]), "{name}");
+        let small = get(&server, &ada, &format!("/rooms/{code}/files/{}/thumbnail", n + 1)).await;
+        let small = image::load_from_memory_with_format(&small.body, ImageFormat::Jpeg).unwrap();
+        assert_eq!((small.width(), small.height()), (480, 270), "{name}");
+    }
+    // A film that nobody understands is a file like any other.
+    let (status, _) = send(&server, &ada, &code, "film-0009", "cut.mp4", &mp4[..200]).await;
+    assert_eq!(status, 200);
+    assert_eq!(socket.next_of("message").await["file"].get("thumbnail"), None);
+    assert_eq!(left(&files), (7, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -305,6 +403,33 @@ async fn a_service_that_is_killed_in_the_middle_of_a_job_publishes_nothing() {
     let (sent, ()) = tokio::join!(send(&server, &ada, &code, "file-0001", "a.bin", &bytes), answering);
     assert_eq!(sent.0, 200, "the next incarnation takes it: {}", sent.1);
     assert_eq!(left(&folder), (1, 0));
+}
+
+/// An archive of `count` files that are all the same bytes of it: `length` zeros, compressed.
+fn overlapping(length: usize, count: u16) -> Vec<u8> {
+    let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    deflate.write_all(&vec![0; length]).unwrap();
+    let packed = deflate.finish().unwrap();
+    let mut crc = flate2::Crc::new();
+    crc.update(&vec![0; length]);
+    let mut entry = vec![20, 0, 0, 0, 8, 0, 0, 0, 0, 0];
+    entry.extend(crc.sum().to_le_bytes());
+    entry.extend(u32::try_from(packed.len()).unwrap().to_le_bytes());
+    entry.extend(u32::try_from(length).unwrap().to_le_bytes());
+    entry.extend([5, 0, 0, 0]);
+    let mut zip = [b"PK\x03\x04", &*entry, b"00000", &packed].concat();
+    let directory = u32::try_from(zip.len()).unwrap();
+    for n in 0..count {
+        zip.extend([b"PK\x01\x02\x14\0", &*entry, &[0; 14], format!("{n:05}").as_bytes()].concat());
+    }
+    let length = u32::try_from(zip.len()).unwrap() - directory;
+    zip.extend(b"PK\x05\x06\0\0\0\0");
+    zip.extend(count.to_le_bytes());
+    zip.extend(count.to_le_bytes());
+    zip.extend(length.to_le_bytes());
+    zip.extend(directory.to_le_bytes());
+    zip.extend([0, 0]);
+    zip
 }
 
 /// An archive of one file, not compressed.

@@ -47,6 +47,10 @@ pub struct Config {
     #[arg(long, env = "CHAT_CLAMD", value_name = "ADDRESS")]
     pub clamd: Option<ScannerAddress>,
 
+    /// The ffmpeg that makes pictures of films, by its name or path. Films have none if it is not there; none is a name for that
+    #[arg(long, env = "CHAT_FFMPEG", value_name = "PROGRAM", default_value = "ffmpeg")]
+    pub ffmpeg: PathBuf,
+
     /// Origin (scheme, host and port) from which browsers may talk to this server; may be given several times.
     /// The address listened on is always among them
     #[arg(long = "origin", env = "CHAT_ORIGIN", value_name = "URL", value_delimiter = ',')]

@@ -21,6 +21,11 @@ impl Clamd {
     /// Starts one, and waits until it listens. `None`, and loudly, when the program is missing; with `CI=true` that is
     /// a failure.
     pub fn start() -> Option<Self> {
+        Self::with("")
+    }
+
+    /// As [`start`](Self::start), with more settings, each in a line.
+    pub fn with(more: &str) -> Option<Self> {
         let mut folders = program::path();
         folders.push("/usr/sbin".into());
         let clamd = program::find_in(&folders, &["clamd"])?;
@@ -31,7 +36,7 @@ impl Clamd {
         std::fs::write(database.join("test.ndb"), format!("Test.EICAR.Body:0:*:{signature}\n")).expect("a signature");
         let settings = folder.path().join("clamd.conf");
         let text = format!(
-            "DatabaseDirectory {}\nLocalSocket {}\nTemporaryDirectory {}\nForeground yes\nStreamMaxLength 30M\n",
+            "DatabaseDirectory {}\nLocalSocket {}\nTemporaryDirectory {}\nForeground yes\nStreamMaxLength 30M\n{more}",
             database.display(),
             folder.path().join("socket").display(),
             folder.path().display()

@@ -11,23 +11,30 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::UploadError;
+use super::archive::{self, ArchiveError, Packing, Seen};
+use super::film::Ffmpeg;
 use super::folder::{Folder, Published, Quarantined};
 use super::scan::{ScannerAddress, Verdict};
-use super::sniff::{HEAD, Picture, sniff};
+use super::sniff::{Film, HEAD, Inside, Kind, Picture, sniff};
 use super::thumbnail::{self, ThumbnailError};
 use crate::domain::{Attachment, FileId, FileName};
 
-/// How long a thumbnail may take, its wait for a place included.
-const THUMBNAIL: Duration = Duration::from_secs(30);
+/// How long a picture or an archive may take, its wait for a place included.
+const UNPACKING: Duration = Duration::from_secs(60);
 
-/// Pictures that are unpacked at once: they take the most memory of all that is done here.
+/// Pictures, films and archives that are unpacked at once: they take the most memory of all that is done here.
 const UNPACKED: usize = 2;
+
+/// What a scanner calls a file of which it has not seen all, if it is set up to tell; it is no signature of anything.
+const TOO_MUCH_TO_SCAN: &str = "Heuristics.Limits.Exceeded";
+const LOCKED: &str = "Heuristics.Encrypted";
 
 /// What every job needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Workshop {
     folder: Folder,
     scanner: Option<ScannerAddress>,
+    ffmpeg: Option<Ffmpeg>,
     unpacking: Arc<Semaphore>,
 }
 
@@ -35,6 +42,8 @@ pub(crate) struct Workshop {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
+    /// It is looked into.
+    Unpacking,
     /// A scanner looks at it.
     Scanning,
     /// It is made small.
@@ -42,8 +51,8 @@ pub enum Step {
 }
 
 impl Workshop {
-    pub(crate) fn new(folder: Folder, scanner: Option<ScannerAddress>) -> Self {
-        Self { folder, scanner, unpacking: Arc::new(Semaphore::new(UNPACKED)) }
+    pub(crate) fn new(folder: Folder, scanner: Option<ScannerAddress>, ffmpeg: Option<Ffmpeg>) -> Self {
+        Self { folder, scanner, ffmpeg, unpacking: Arc::new(Semaphore::new(UNPACKED)) }
     }
 
     /// Publishes a file, if nothing speaks against it.
@@ -55,28 +64,16 @@ impl Workshop {
         step: impl Fn(Step) + Send,
     ) -> Result<Published, UploadError> {
         let kind = sniff(&head(&file).await?, &name).map_err(|_| UploadError::Lie)?;
+        if kind.inside != Inside::Unseen {
+            step(Step::Unpacking);
+            self.look_inside(&file, kind.inside).await?;
+        }
         if let Some(scanner) = &self.scanner {
             step(Step::Scanning);
-            match scanner.scan(&file).await {
-                Ok(Verdict::Clean) => {}
-                Ok(Verdict::Infected(signature)) => {
-                    tracing::warn!(signature, "an upload was refused");
-                    return Err(UploadError::Infected);
-                }
-                Err(error) => {
-                    tracing::error!(%error, "an upload was refused unseen");
-                    return Err(UploadError::NotScanned);
-                }
-            }
+            scan(scanner, &file).await?;
         }
         let small = Quarantined(file.with_extension("thumbnail"));
-        let thumbnail = match kind.picture {
-            Some(picture) => {
-                step(Step::Thumbnail);
-                Some(self.thumbnail(&file, picture, &small.0).await?)
-            }
-            None => None,
-        };
+        let thumbnail = self.thumbnail(&file, &kind, &small.0, step).await?;
         File::open(&file).await?.sync_all().await?;
         let attachment = Attachment {
             file: FileId::random(),
@@ -89,26 +86,114 @@ impl Workshop {
         Ok(self.folder.publish(&file, thumbnail.map(|_| &*small.0), attachment)?)
     }
 
-    async fn thumbnail(&self, file: &Path, picture: Picture, to: &Path) -> Result<(u32, u32), UploadError> {
-        let making = async {
-            let place = Arc::clone(&self.unpacking).acquire_owned().await.expect("it is never closed");
-            let (file, to) = (file.to_owned(), to.to_owned());
-            // What cannot be stopped keeps its place until it is over.
-            let made = tokio::task::spawn_blocking(move || {
-                let made = thumbnail::make(&file, picture, &to);
-                drop(place);
-                made
-            });
-            made.await.map_err(|_| UploadError::Damaged)
+    async fn look_inside(&self, file: &Path, inside: Inside) -> Result<(), UploadError> {
+        let path = file.to_owned();
+        let look = move || match inside {
+            Inside::Archive(packing) => Ok(archive::look(&path, packing, archive::BOUNDS)?),
+            Inside::Perhaps if archive::hides_zip(&path)? => Ok(archive::look(&path, Packing::Zip, archive::BOUNDS)?),
+            Inside::Nothing if archive::hides_zip(&path)? => Err(UploadError::Polyglot),
+            _ => Ok(Seen::default()),
         };
-        match timeout(THUMBNAIL, making).await.map_err(|_| UploadError::TooSlow)?? {
-            Ok(size) => Ok(size),
-            Err(ThumbnailError::TooManyPixels) => Err(UploadError::TooManyPixels),
-            Err(ThumbnailError::Damaged(error)) => {
-                tracing::debug!(%error, "a picture could not be read");
-                Err(UploadError::Damaged)
+        match self.unpack(look).await?? {
+            // Without a scanner it is told as not scanned anyhow.
+            Seen { locked: true } if self.scanner.is_some() => Err(UploadError::Locked),
+            _ => Ok(()),
+        }
+    }
+
+    async fn thumbnail(
+        &self,
+        file: &Path,
+        kind: &Kind,
+        to: &Path,
+        step: impl Fn(Step),
+    ) -> Result<Option<(u32, u32)>, UploadError> {
+        match (kind.picture, kind.film, &self.ffmpeg) {
+            (Some(picture), ..) => {
+                step(Step::Thumbnail);
+                self.small(file, picture, to).await.map(Some)
             }
-            Err(ThumbnailError::Io(error)) => Err(error.into()),
+            (None, Some(film), Some(ffmpeg)) => {
+                step(Step::Thumbnail);
+                let large = Quarantined(file.with_extension("picture"));
+                Ok(self.of_film(ffmpeg, film, file, &large.0, to).await)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// A film that ffmpeg does not understand is none the worse for it.
+    async fn of_film(&self, ffmpeg: &Ffmpeg, film: Film, file: &Path, large: &Path, to: &Path) -> Option<(u32, u32)> {
+        let place = Arc::clone(&self.unpacking).acquire_owned().await.expect("it is never closed");
+        let made = ffmpeg.picture(file, film, large).await;
+        drop(place);
+        if !made {
+            return None;
+        }
+        self.small(large, Picture::Jpeg, to).await.ok()
+    }
+
+    async fn small(&self, file: &Path, picture: Picture, to: &Path) -> Result<(u32, u32), UploadError> {
+        let (file, to) = (file.to_owned(), to.to_owned());
+        Ok(self.unpack(move || thumbnail::make(&file, picture, &to)).await??)
+    }
+
+    /// Does what blocks and takes memory, when there is a place for it.
+    async fn unpack<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, UploadError> {
+        let working = async {
+            let place = Arc::clone(&self.unpacking).acquire_owned().await.expect("it is never closed");
+            // What cannot be stopped keeps its place until it is over.
+            let worked = tokio::task::spawn_blocking(move || {
+                let worked = work();
+                drop(place);
+                worked
+            });
+            worked.await.map_err(|_| UploadError::Damaged)
+        };
+        timeout(UNPACKING, working).await.map_err(|_| UploadError::TooSlow)?
+    }
+}
+
+async fn scan(scanner: &ScannerAddress, file: &Path) -> Result<(), UploadError> {
+    match scanner.scan(file).await {
+        Ok(Verdict::Clean) => Ok(()),
+        Ok(Verdict::Infected(signature)) => {
+            tracing::warn!(signature, "an upload was refused");
+            Err(match signature {
+                signature if signature.starts_with(TOO_MUCH_TO_SCAN) => UploadError::Bomb,
+                signature if signature.starts_with(LOCKED) => UploadError::Locked,
+                _ => UploadError::Infected,
+            })
+        }
+        Err(error) => {
+            tracing::error!(%error, "an upload was refused unseen");
+            Err(UploadError::NotScanned)
+        }
+    }
+}
+
+impl From<ArchiveError> for UploadError {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::Bomb => Self::Bomb,
+            ArchiveError::Damaged(problem) => {
+                tracing::debug!(problem, "an archive cannot be unpacked");
+                Self::Damaged
+            }
+            ArchiveError::Io(error) => error.into(),
+        }
+    }
+}
+
+impl From<ThumbnailError> for UploadError {
+    fn from(error: ThumbnailError) -> Self {
+        match error {
+            ThumbnailError::TooManyPixels => Self::TooManyPixels,
+            ThumbnailError::Damaged(error) => {
+                tracing::debug!(%error, "a picture could not be read");
+                Self::Damaged
+            }
+            ThumbnailError::Io(error) => error.into(),
         }
     }
 }

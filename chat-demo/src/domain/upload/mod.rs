@@ -1,8 +1,11 @@
 //! Uploads: files that are received, looked at, and published, by one supervised process found by name.
 //!
 //! A file goes into quarantine, where nobody can read it. From there it is published under a random name, when its bytes
-//! are what its name says, a scanner has nothing against it and, for a picture, a thumbnail could be made.
+//! are what its name says, it unpacks to no more than it may, a scanner has nothing against it and, for a picture, a thumbnail
+//! could be made.
 
+mod archive;
+mod film;
 mod folder;
 mod job;
 mod logic;
@@ -22,6 +25,7 @@ use thiserror::Error;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 
+pub(crate) use self::film::Ffmpeg;
 use self::folder::Quarantined;
 pub(crate) use self::folder::{Folder, Published};
 pub use self::job::Step;
@@ -54,6 +58,7 @@ pub struct Uploads {
     namespace: Namespace,
     folder: Folder,
     scanner: Option<ScannerAddress>,
+    ffmpeg: Option<Ffmpeg>,
     limits: Limits,
 }
 
@@ -115,8 +120,20 @@ pub enum UploadError {
     #[error("the file is empty")]
     Empty,
     /// Its name says one thing, its bytes another.
-    #[error("the file is not the picture that its name says; give it the name of what it is")]
+    #[error("the file is not what its name says; give it the name of what it is")]
     Lie,
+    /// It is one thing for some programs and another for others.
+    #[error("the file is two things in one: there is an archive hidden in it")]
+    Polyglot,
+    /// Unpacked, it is far more than it seems to be.
+    #[error(
+        "the archive becomes too much: at most {} MB and {} files, and no more than {} archives inside each other",
+        archive::BOUNDS.bytes >> 20, archive::BOUNDS.files, archive::BOUNDS.depth
+    )]
+    Bomb,
+    /// The scanner cannot see what is in it.
+    #[error("the archive is locked with a password, so that nobody can check what is in it; send it unlocked")]
+    Locked,
     /// It is known to be harmful.
     #[error("the scanner knows this file as harmful")]
     Infected,
@@ -126,10 +143,10 @@ pub enum UploadError {
     /// The picture would take too much memory.
     #[error("the picture has too many pixels; at most {} million are shown", thumbnail::MAX_PIXELS / 1_000_000)]
     TooManyPixels,
-    /// The picture cannot be read.
-    #[error("the picture is damaged or cut off")]
+    /// It cannot be read.
+    #[error("the file is damaged or cut off")]
     Damaged,
-    /// The picture takes too long, or the bytes do.
+    /// It takes too long to look at it, or its bytes do.
     #[error("the file took too long")]
     TooSlow,
     /// There are too many uploads of everybody.
@@ -161,14 +178,20 @@ pub(crate) struct Upload {
 }
 
 impl Uploads {
-    /// The uploads that are taken in `namespace`, with their files in `folder`.
-    pub(crate) fn new(namespace: Namespace, folder: Folder, scanner: Option<ScannerAddress>, limits: Limits) -> Self {
-        Self { namespace, folder, scanner, limits }
+    /// The uploads that are taken in `namespace`, with their files in `folder`. Films have pictures if there is an `ffmpeg`.
+    pub(crate) fn new(
+        namespace: Namespace,
+        folder: Folder,
+        scanner: Option<ScannerAddress>,
+        ffmpeg: Option<Ffmpeg>,
+        limits: Limits,
+    ) -> Self {
+        Self { namespace, folder, scanner, ffmpeg, limits }
     }
 
     /// How to run it.
     pub(crate) fn child_spec(&self) -> ChildSpec<ServerRef<UploadServer>> {
-        let workshop = Workshop::new(self.folder.clone(), self.scanner.clone());
+        let workshop = Workshop::new(self.folder.clone(), self.scanner.clone(), self.ffmpeg.clone());
         let bounds = Bounds { running: self.limits.upload_jobs, all: self.limits.uploads, of_person: OF_PERSON };
         let (folder, topics) = (self.folder.clone(), self.namespace.pubsub());
         ChildSpec::server(move || UploadServer::new(folder.clone(), workshop.clone(), topics.clone(), bounds))
@@ -268,6 +291,9 @@ impl UploadError {
             Self::TooLarge { .. } => "too_large",
             Self::Empty => "empty",
             Self::Lie => "lie",
+            Self::Polyglot => "polyglot",
+            Self::Bomb => "bomb",
+            Self::Locked => "locked",
             Self::Infected => "infected",
             Self::NotScanned => "not_scanned",
             Self::TooManyPixels => "too_many_pixels",

@@ -19,7 +19,7 @@ async fn who_goes_away_cancels_and_the_topic_tells_every_step() {
     let address = ScannerAddress::Tcp(scanner.local_addr().unwrap().to_string());
     let limits = Limits { upload_jobs: 1, uploads: 2, ..Limits::default() };
     let folder = Folder::new(root.path().to_owned()).unwrap();
-    let uploads = Uploads::new(namespace.clone(), folder, Some(address), limits);
+    let uploads = Uploads::new(namespace.clone(), folder, Some(address), None, limits);
     let tree = Supervisor::new(Strategy::OneForOne).child(uploads.child_spec()).start().await.unwrap();
     let mut events = namespace.pubsub::<UploadEvent>().subscribe(TOPIC, 100, Overflow::DropOldest).unwrap();
 
