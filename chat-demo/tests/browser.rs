@@ -7,6 +7,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use support::clamd::{Clamd, eicar};
 use support::{ADMIN_TOKEN, Server, program};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,6 +39,17 @@ fn two_browsers_come_back_when_the_program_does() {
     let folder = tempfile::tempdir().expect("a folder");
     test.env("PROGRAM", env!("CARGO_BIN_EXE_chat-demo")).env("DATABASE", folder.path().join("chat.sqlite3"));
     program::run(&mut test);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_sends_a_picture_and_what_is_harmful() {
+    let Some(mut test) = script("upload.mjs") else { return };
+    let Some(clamd) = tokio::task::block_in_place(Clamd::start) else { return };
+    let socket = clamd.socket();
+    let flags = ["--memory", "--clamd", socket.to_str().expect("a plain path")];
+    let server = Server::with(chat_demo::config::Limits::default(), &flags).await;
+    test.env("BASE", server.app.url()).env("EICAR", String::from_utf8(eicar()).expect("it is plain"));
+    tokio::task::block_in_place(|| program::run(&mut test));
 }
 
 /// How to run a script, with what it needs installed.

@@ -227,7 +227,7 @@ fn below(view: &RoomView<'_>) -> Markup {
                 button #send { "Send" }
             }
             form.attach #attach method="post" enctype="multipart/form-data" action={ "/rooms/" (view.code) "/files" } {
-                input type="hidden" name="id" value=(view.next_id.as_str());
+                input type="hidden" name="id" value={ (view.next_id.as_str()) "-f" };
                 label for="file" { "Send a file" }
                 input #file type="file" name="file" required data-limit=(view.file_limit);
                 button.quiet { "Send file" }
