@@ -107,9 +107,11 @@ async fn s6_a_new_spec_decides_at_once_whether_and_how_the_child_ends() {
     tree.replace_child_spec(version("v2", &journal).restart(Restart::Transient)).await.unwrap();
     assert_eq!(tree.which_children().await.unwrap()[0].restart, Restart::Transient);
     tell(&a, Ask::Stop(ExitReason::Normal));
+    a.child().ended(1).await;
+    // Known before the supervisor has heard of it.
+    assert_eq!(a.call(Ask::Ping).await, Err(CallError::NotRunning), "it was permanent");
     settle().await;
-    assert_eq!(tree.which_children().await.unwrap()[0].state, ChildState::Stopped, "it was permanent");
-    assert_eq!(a.call(Ask::Ping).await, Err(CallError::NotRunning));
+    assert_eq!(tree.which_children().await.unwrap()[0].state, ChildState::Stopped);
 
     tree.restart_child("a").await.unwrap();
     tree.replace_child_spec(version("v3", &journal).shutdown(Shutdown::BrutalKill)).await.unwrap();
@@ -175,9 +177,23 @@ async fn s6_an_init_under_way_keeps_its_time_and_readiness_when_the_spec_is_repl
     assert!(tree.restart_child("a").await.is_err());
     assert_eq!(begun.elapsed(), SECOND, "the next has the new time");
     tree.replace_child_spec(probe("v3", &journal).id("a").ready_when(SECOND * 2, ready)).await.unwrap();
-    let begun = Instant::now();
-    assert!(tree.restart_child("a").await.is_err());
-    assert_eq!(begun.elapsed(), SECOND * 60, "and the new readiness");
+    let state = || {
+        let snapshot = tree.snapshot().to_string();
+        ["starting", "running"].into_iter().find(|state| snapshot.contains(&format!("a  server  {state}"))).unwrap()
+    };
+    let restarting = tokio::spawn({
+        let tree = tree.reference();
+        async move {
+            let begun = Instant::now();
+            (tree.restart_child("a").await.is_err(), begun.elapsed())
+        }
+    });
+    settle().await;
+    assert_eq!((a.is_running(), state()), (true, "starting"));
+    assert_eq!(restarting.await.unwrap(), (true, SECOND * 60), "and the new readiness");
+    tree.replace_child_spec(probe("v4", &journal).id("a")).await.unwrap();
+    tree.restart_child("a").await.unwrap();
+    assert_eq!(state(), "running", "and none");
     tree.stop().await;
 }
 
