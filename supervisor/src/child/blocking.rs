@@ -9,10 +9,10 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::catch::at_once;
-use super::core::Seat;
 use super::id::ChildId;
 use super::life::Guard;
 use super::plain::{Plain, Run};
+use super::seat::Seat;
 use super::spec::ChildKind;
 
 /// What a blocking child is given: a flag to look at, and the runtime that it was started from.

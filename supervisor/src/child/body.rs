@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
-use super::core::{Core, Seat};
+use super::core::Core;
 use super::id::ChildId;
 use super::life::Birth;
 use super::name::Published;
+use super::seat::Seat;
 use super::spec::ChildKind;
 use crate::error::{StartError, StartFailure};
 use crate::rules::Restart;

@@ -7,10 +7,10 @@ use registry::ProcessRef;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::core::Seat;
 use super::id::ChildId;
 use super::reference::ChildRef;
 use super::scope::Scope;
+use super::seat::Seat;
 
 /// What a task child is given: when to stop, and a scope for tasks of its own.
 ///

@@ -7,94 +7,26 @@
 //! 2. `phase` is left for a dead one before anything else is told, so whoever has seen an exit finds no running child.
 //! 3. No lock is held while wakers run, values drop, or user code is called.
 
-use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
 use std::task::Waker;
 
 use parking_lot::Mutex;
-use registry::{ExitReason, Panic, Process, ProcessRef};
+use registry::{ExitReason, Process};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::body::Settings;
 use super::id::ChildId;
+use super::intent::{CUT, Intent, OVERDUE, TIMED_OUT};
+use super::orphan::Host;
 use super::scope::Scope;
-use super::spec::Spec;
+use super::seat::Seat;
 use super::story::Story;
 use crate::metrics;
 use crate::rules::Restart;
-use crate::server::MailboxStats;
-use crate::tree::{Branch, EventKind};
-
-/// Whatever a child's supervisor and its references share: a [`Core`], and for servers the mailbox.
-pub(crate) trait Seat: Any + Send + Sync {
-    fn core(&self) -> &Core;
-    /// An incarnation has ended: nobody will handle the mail that it leaves.
-    fn vacate(&self) {}
-    /// A process that this incarnation is linked with has ended. A supervisor is not ended by that, as in OTP.
-    fn signal(&self, incarnation: u32, process: &ProcessRef, reason: &ExitReason) {
-        let _ = (incarnation, process, reason);
-    }
-    /// What is in its mailbox, if it has one that is seen from outside.
-    fn mailbox(&self) -> Option<MailboxStats> {
-        None
-    }
-    /// The stop of its incarnation has to be over by then. Supervisors see to that themselves, whatever is below them; all
-    /// other children are aborted.
-    fn limit(&self, _until: Instant) {}
-    /// Itself, if it is a supervisor.
-    fn branch(&self) -> Option<&dyn Branch> {
-        None
-    }
-    /// Another spec has been given for it: what holds at once does from now on.
-    fn configure(&self, settings: &Settings) {
-        self.core().set_restart(settings.restart);
-    }
-    /// How many messages wait in its mailbox, and how many it holds.
-    fn depth(&self) -> Option<(usize, usize)> {
-        self.mailbox().map(|mailbox| (mailbox.len, mailbox.capacity))
-    }
-    /// What it takes in memory, without what it owns on the heap.
-    fn bytes(&self) -> usize {
-        size_of_val(self)
-    }
-}
-
-impl dyn Seat {
-    /// The process of this incarnation, made when it is first asked for. Of one that has ended, a process that has too.
-    pub(crate) fn process(self: &Arc<Self>, incarnation: u32) -> ProcessRef {
-        let core = self.core();
-        {
-            let mut cold = core.cold.lock();
-            if core.incarnation() == incarnation && !core.has_ended(incarnation) {
-                let seat = Arc::downgrade(self);
-                let process = cold.process.get_or_insert_with(|| {
-                    Process::trapping(move |process, reason| {
-                        if let Some(seat) = seat.upgrade() {
-                            seat.signal(incarnation, process, reason);
-                        }
-                    })
-                });
-                return process.reference();
-            }
-        }
-        let process = Process::new();
-        let reference = process.reference();
-        let reason = if core.incarnation() == incarnation { core.last_exit() } else { None };
-        process.end(reason.unwrap_or(ExitReason::Killed));
-        reference
-    }
-}
-
-/// The seat as what it is; `None` when it is something else.
-pub(crate) fn downcast<T: Seat>(seat: Arc<dyn Seat>) -> Option<Arc<T>> {
-    let any: Arc<dyn Any + Send + Sync> = seat;
-    any.downcast().ok()
-}
+use crate::tree::EventKind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -121,29 +53,11 @@ impl Phase {
     }
 }
 
-/// Why the supervisor aborts an incarnation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Intent {
-    None = 0,
-    Kill = 1,
-    TimedOut = 2,
-    /// Its init takes too long.
-    Overdue = 3,
-    /// Not the supervisor: see [`Core::cut`].
-    Cut = 4,
-}
-
-const TIMED_OUT: u8 = Intent::TimedOut as u8;
-const OVERDUE: u8 = Intent::Overdue as u8;
-const NONE: u8 = Intent::None as u8;
-const CUT: u8 = Intent::Cut as u8;
-
 pub(crate) struct Core {
     phase: AtomicU8,
-    intent: AtomicU8,
-    asked: AtomicBool,
-    returns: AtomicBool,
+    pub(super) intent: AtomicU8,
+    pub(super) asked: AtomicBool,
+    pub(super) returns: AtomicBool,
     gone: AtomicBool,
     /// How many starters make its incarnations: more than one while a spec takes another's place.
     starters: AtomicU32,
@@ -164,33 +78,26 @@ pub(crate) struct Core {
     pub(crate) changed: Notify,
     id: ChildId,
     pub(super) story: Story,
-    cold: Mutex<Cold>,
+    pub(super) cold: Mutex<Cold>,
 }
 
 /// What is touched when an incarnation begins and ends only.
 #[derive(Default)]
-struct Cold {
+pub(super) struct Cold {
     /// What its supervisor does when it ends.
-    restart: Restart,
-    waker: Option<Waker>,
-    token: Option<CancellationToken>,
+    pub(super) restart: Restart,
+    pub(super) waker: Option<Waker>,
+    pub(super) token: Option<CancellationToken>,
     scope: Option<Arc<Scope>>,
     /// The incarnation's main task has ended: its scope takes no more tasks.
     scope_closed: bool,
-    process: Option<Process>,
+    pub(super) process: Option<Process>,
     /// How to cut it off, and why it was.
-    abort: Option<AbortHandle>,
-    cut: Option<Box<ExitReason>>,
+    pub(super) abort: Option<AbortHandle>,
+    pub(super) cut: Option<Box<ExitReason>>,
     /// What lasts as long as this incarnation does.
-    host: Option<Box<Host>>,
+    pub(super) host: Option<Box<Host>>,
     last: Option<ExitReason>,
-}
-
-/// What is dropped when an incarnation has ended that nobody supervises: its spec, and the scope of its aborted supervisor.
-#[expect(dead_code, reason = "held, and dropped in this order: the names first")]
-pub(crate) struct Host {
-    pub(crate) spec: Spec,
-    pub(crate) scope: Option<Arc<Scope>>,
 }
 
 impl Core {
@@ -287,98 +194,6 @@ impl Core {
         self.ready.load(Acquire) >= incarnation
     }
 
-    /// Asks the incarnation to stop; `returns` when another one will follow.
-    pub(crate) fn ask(&self, returns: bool) {
-        self.returns.store(returns, Release);
-        self.asked.store(true, SeqCst);
-        let (waker, token) = {
-            let mut cold = self.cold.lock();
-            (cold.waker.take(), cold.token.clone())
-        };
-        if let Some(token) = token {
-            token.cancel();
-        }
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    pub(crate) fn is_asked(&self) -> bool {
-        self.asked.load(SeqCst)
-    }
-
-    /// Says why the incarnation is about to be aborted, before it is.
-    pub(crate) fn intend(&self, intent: Intent) {
-        self.intent.store(intent as u8, Release);
-    }
-
-    pub(crate) fn expect_return(&self, returns: bool) {
-        self.returns.store(returns, Release);
-    }
-
-    /// Leaves a waker for [`ask`](Self::ask). The caller looks at [`is_asked`](Self::is_asked) afterwards.
-    pub(crate) fn wake_when_asked(&self, waker: &Waker) {
-        let waker = waker.clone();
-        let previous = self.cold.lock().waker.replace(waker);
-        drop(previous);
-    }
-
-    /// Cancelled when the incarnation is asked to stop, and when it has ended.
-    pub(crate) fn token(&self) -> CancellationToken {
-        let token = self.cold.lock().token.get_or_insert_with(CancellationToken::new).clone();
-        if self.is_asked() {
-            token.cancel();
-        }
-        token
-    }
-
-    /// How [`cut`](Self::cut) ends the incarnation.
-    pub(crate) fn set_abort(&self, abort: &AbortHandle) {
-        let cut = {
-            let mut cold = self.cold.lock();
-            if !self.has_ended(self.incarnation()) {
-                cold.abort = Some(abort.clone());
-            }
-            self.intent.load(Acquire) == CUT
-        };
-        if cut {
-            abort.abort();
-        }
-    }
-
-    /// Ends this incarnation for this reason, unless it has ended or somebody else means to end it: it is aborted, or asked to
-    /// stop where there is nothing to abort. It may be restarted.
-    pub(crate) fn cut(&self, incarnation: u32, reason: ExitReason) {
-        let (abort, returns) = {
-            let mut cold = self.cold.lock();
-            let returns = cold.restart.after(&reason);
-            if self.incarnation() != incarnation || self.has_ended(incarnation) || self.is_asked() {
-                return;
-            }
-            if self.intent.compare_exchange(Intent::None as u8, CUT, AcqRel, Acquire).is_err() {
-                return;
-            }
-            cold.cut = Some(Box::new(reason));
-            (cold.abort.clone(), returns)
-        };
-        match abort {
-            Some(abort) => abort.abort(),
-            None => self.ask(returns),
-        }
-    }
-
-    /// The supervisor has the incarnation aborted.
-    pub(super) fn is_being_aborted(&self) -> bool {
-        !matches!(self.intent.load(Acquire), NONE | CUT)
-    }
-
-    /// The incarnation was aborted for this panic, which was caught: its end is one.
-    pub(super) fn leave(&self, panic: Panic) {
-        let stale = self.cold.lock().cut.replace(Box::new(ExitReason::Panic(panic)));
-        drop(stale);
-        let _ = self.intent.compare_exchange(NONE, CUT, AcqRel, Acquire);
-    }
-
     /// The scope of this incarnation, unless its main task has ended.
     pub(crate) fn scope(&self, incarnation: u32) -> Option<Arc<Scope>> {
         let mut cold = self.cold.lock();
@@ -393,22 +208,6 @@ impl Core {
         let mut cold = self.cold.lock();
         cold.scope_closed = true;
         cold.scope.take()
-    }
-
-    /// Keeps this until the incarnation has ended.
-    pub(crate) fn host(&self, host: Host) {
-        let mut cold = self.cold.lock();
-        if self.has_ended(self.incarnation()) {
-            drop(cold);
-            drop(host);
-        } else {
-            cold.host = Some(Box::new(host));
-        }
-    }
-
-    /// Whether somebody means to end the incarnation.
-    pub(crate) fn is_being_stopped(&self) -> bool {
-        self.is_asked() || self.is_being_aborted()
     }
 
     /// The incarnation has given its last sign of life for this reason, or `None` if it was cut off. Returns the reason as it

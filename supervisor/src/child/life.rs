@@ -5,8 +5,9 @@ use std::sync::Arc;
 use registry::ExitReason;
 use tokio::sync::{mpsc, oneshot};
 
-use super::core::{Core, Seat};
+use super::core::Core;
 use super::exit::Outcome;
+use super::seat::Seat;
 use crate::error::StartFailure;
 
 /// What a supervisor hears of an incarnation.

@@ -6,11 +6,12 @@ use registry::{ExitReason, ProcessRef};
 use tokio::task::AbortHandle;
 
 use super::body::{Body, Settings, Starter};
-use super::core::{Core, Seat, downcast};
+use super::core::Core;
 use super::exit::Outcome;
 use super::life::{Birth, Guard};
 use super::name::Published;
 use super::reference::ChildRef;
+use super::seat::{Seat, downcast};
 use super::spec::ChildKind;
 use crate::error::StartFailure;
 

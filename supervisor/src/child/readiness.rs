@@ -8,9 +8,10 @@ use std::time::Duration;
 use registry::catch_panic;
 use tokio::sync::mpsc;
 
-use super::core::{Core, Seat};
+use super::core::Core;
 use super::life::{Happening, Note};
 use super::scope::Scope;
+use super::seat::Seat;
 
 /// How long a child has to become ready, unless its start timeout says otherwise.
 pub(crate) const READY_TIME: Duration = Duration::from_secs(60);

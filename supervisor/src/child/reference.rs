@@ -6,8 +6,9 @@ use std::sync::Arc;
 use registry::{ExitReason, ProcessRef};
 use tokio::time::Instant;
 
-use super::core::{Core, Phase, Seat, downcast};
+use super::core::{Core, Phase};
 use super::id::ChildId;
+use super::seat::{Seat, downcast};
 use crate::tree::{Events, Snapshot, capture};
 
 /// A reference to a child, whatever its kind. Cheap to clone, and stable over restarts.

@@ -8,10 +8,10 @@ use tokio::task::AbortHandle;
 
 use super::catch::catch;
 use super::context::TaskContext;
-use super::core::Seat;
 use super::exit::Outcome;
 use super::life::Guard;
 use super::plain::{Plain, Run};
+use super::seat::Seat;
 use super::spec::ChildKind;
 
 /// The factory of a task.

@@ -2,10 +2,8 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::Poll;
 
 use registry::ExitReason;
 use tokio::sync::mpsc;
@@ -14,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::start::tell;
 use super::state::{At, Door, Shared};
-use crate::child::{Birth, Happening, Host, Intent, Meltdown, Note, discard};
+use crate::child::{Birth, Happening, Intent, Meltdown, Note, discard};
 use crate::metrics;
 use crate::rules::{Gate, Shutdown, Stage, Step, Window};
 use crate::tree::EventKind;
@@ -64,7 +62,7 @@ impl Engine {
             tokio::select! {
                 Some(note) = self.notes.recv() => self.hear_batch(note),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => self.tick(),
-                limit = asked(&self.shared, self.order) => {
+                limit = self.shared.limit.asked(&self.shared.core, self.order) => {
                     self.order = Some(limit);
                     self.stop_by(limit);
                 }
@@ -429,24 +427,7 @@ impl Drop for Engine {
         let own = &self.shared.core;
         let scope = own.scope(own.incarnation());
         for entry in entries {
-            let starter = Arc::clone(&entry.spec.starter);
-            let core = starter.core();
-            core.intend(Intent::Kill);
-            core.host(Host { spec: entry.spec, scope: scope.clone() });
-            match entry.abort {
-                Some(abort) => abort.abort(),
-                None => core.ask(false),
-            }
+            entry.spec.orphan(entry.abort.as_ref(), scope.clone());
         }
     }
-}
-
-/// Waits until the supervisor is asked to stop, or to be done with that earlier, and says until when.
-async fn asked(shared: &Shared, before: Option<Option<Instant>>) -> Option<Instant> {
-    poll_fn(|task| {
-        shared.core.wake_when_asked(task.waker());
-        let asked = shared.core.is_asked().then(|| shared.limit.until());
-        asked.filter(|_| asked != before).map_or(Poll::Pending, Poll::Ready)
-    })
-    .await
 }

@@ -4,9 +4,7 @@
 //! decided by the [`Machine`]; this carries it out.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use registry::ExitReason;
 use tokio::sync::mpsc;
@@ -18,7 +16,7 @@ use super::order::{ordered, place};
 use super::plan::Supervisor;
 use super::reference::Shared;
 use super::starter::Planned;
-use crate::child::{ChildId, Guard, Happening, Host, Intent, Meltdown, Note, Outcome, Seat, Spec, discard};
+use crate::child::{ChildId, Guard, Happening, Meltdown, Note, Outcome, Seat, Spec, discard};
 use crate::error::{StartError, StartFailure};
 use crate::rules::{Down, Ending, Key, Machine};
 use crate::tree::EventKind;
@@ -122,7 +120,7 @@ impl<'a> Engine<'a> {
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     self.machine.tick(Instant::now());
                 }
-                limit = asked(&self.shared, self.asked) => {
+                limit = self.shared.limit().asked(self.shared.core(), self.asked) => {
                     self.asked = Some(limit);
                     self.machine.stop(ExitReason::Shutdown, limit, Instant::now());
                 }
@@ -210,28 +208,7 @@ impl Drop for Engine<'_> {
         let scope = own.scope(own.incarnation());
         for (_, mut child) in self.children.drain() {
             discard(child.next.take());
-            let starter = Arc::clone(&child.spec.starter);
-            let core = starter.core();
-            if core.has_ended(core.incarnation()) {
-                continue;
-            }
-            core.host(Host { spec: child.spec, scope: scope.clone() });
-            core.intend(Intent::Kill);
-            match child.abort {
-                Some(abort) => abort.abort(),
-                None => core.ask(false),
-            }
+            child.spec.orphan(child.abort.as_ref(), scope.clone());
         }
     }
-}
-
-/// Waits until the supervisor is asked to stop, or to be done with that earlier, and says until when.
-async fn asked(shared: &Shared, before: Option<Option<Instant>>) -> Option<Instant> {
-    let core = shared.core();
-    poll_fn(|task| {
-        core.wake_when_asked(task.waker());
-        let asked = core.is_asked().then(|| shared.limit().until());
-        asked.filter(|_| asked != before).map_or(Poll::Pending, Poll::Ready)
-    })
-    .await
 }
