@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::catch::at_once;
 use super::id::ChildId;
+use super::kind::ChildKind;
 use super::life::Guard;
 use super::plain::{Plain, Run};
 use super::seat::Seat;
-use super::spec::ChildKind;
 
 /// What a blocking child is given: a flag to look at, and the runtime that it was started from.
 ///

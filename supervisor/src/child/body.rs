@@ -7,10 +7,10 @@ use tokio::task::AbortHandle;
 
 use super::core::Core;
 use super::id::ChildId;
+use super::kind::ChildKind;
 use super::life::Birth;
 use super::name::Published;
 use super::seat::Seat;
-use super::spec::ChildKind;
 use crate::error::{StartError, StartFailure};
 use crate::rules::Restart;
 use crate::server::Overflow;

@@ -1,5 +1,6 @@
 //! What is common to all children: spec, state, scope, name, and the end of an incarnation.
 
+mod assembled;
 mod blocking;
 mod body;
 mod catch;
@@ -9,6 +10,7 @@ mod exit;
 mod id;
 mod inject;
 mod intent;
+mod kind;
 mod life;
 mod limit;
 mod name;
@@ -23,6 +25,7 @@ mod spec;
 mod story;
 mod task;
 
+pub(crate) use assembled::Spec;
 pub use blocking::BlockingContext;
 pub(crate) use body::{Body, Settings, Starter};
 pub(crate) use catch::{catch, discard, note_locations, panics};
@@ -33,6 +36,7 @@ pub(crate) use exit::Outcome;
 pub use id::ChildId;
 pub(crate) use inject::INJECTED;
 pub(crate) use intent::Intent;
+pub use kind::ChildKind;
 pub(crate) use life::{Birth, Guard, Happening, Note};
 pub(crate) use limit::Limit;
 pub(crate) use name::Published;
@@ -42,5 +46,4 @@ pub use reference::ChildRef;
 pub(crate) use replace::Replacement;
 pub(crate) use scope::Scope;
 pub(crate) use seat::{Seat, downcast};
-pub(crate) use spec::Spec;
-pub use spec::{ChildKind, ChildSpec};
+pub use spec::ChildSpec;

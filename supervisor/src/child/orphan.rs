@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::task::AbortHandle;
 
+use super::assembled::Spec;
 use super::core::Core;
 use super::intent::Intent;
 use super::scope::Scope;
-use super::spec::Spec;
 
 /// What is dropped when an incarnation has ended that nobody supervises: its spec, and the scope of its aborted supervisor.
 #[expect(dead_code, reason = "held, and dropped in this order: the names first")]

@@ -8,11 +8,11 @@ use tokio::task::AbortHandle;
 use super::body::{Body, Settings, Starter};
 use super::core::Core;
 use super::exit::Outcome;
+use super::kind::ChildKind;
 use super::life::{Birth, Guard};
 use super::name::Published;
 use super::reference::ChildRef;
 use super::seat::{Seat, downcast};
-use super::spec::ChildKind;
 use crate::error::StartFailure;
 
 /// The seat of a child without a mailbox.

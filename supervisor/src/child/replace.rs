@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::assembled::Spec;
 use super::body::{Settings, Starter};
 use super::id::ChildId;
-use super::spec::{ChildSpec, Spec};
+use super::spec::ChildSpec;
 use crate::error::ReplaceChildSpecError;
 
 /// A [`ChildSpec`] on its way to the supervisor, with its handle's type forgotten.

@@ -9,10 +9,10 @@ use tokio::task::AbortHandle;
 use super::catch::catch;
 use super::context::TaskContext;
 use super::exit::Outcome;
+use super::kind::ChildKind;
 use super::life::Guard;
 use super::plain::{Plain, Run};
 use super::seat::Seat;
-use super::spec::ChildKind;
 
 /// The factory of a task.
 pub(super) struct TaskRun<F>(Arc<F>);

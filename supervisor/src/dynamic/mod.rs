@@ -1,5 +1,6 @@
 //! The supervisor of children that come and go.
 
+mod ending;
 mod engine;
 mod flight;
 mod plan;

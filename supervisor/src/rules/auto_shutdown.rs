@@ -2,7 +2,8 @@
 
 use registry::ExitReason;
 
-use super::machine::{Ending, Machine, State};
+use super::entry::State;
+use super::machine::{Ending, Machine};
 
 /// Whether a supervisor ends when its significant children have, as in OTP 24 and later.
 ///

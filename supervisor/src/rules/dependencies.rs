@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use tokio::time::Instant;
 
-use super::machine::{Entry, Key, Machine, State};
+use super::entry::{Entry, State};
+use super::machine::{Key, Machine};
 
 /// Who needs whom, and who waits for that.
 #[derive(Debug, Default)]

@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use registry::ExitReason;
 use tokio::time::Instant;
 
-use super::machine::{Action, Ending, Key, Machine, Phase, Standing, State};
+use super::entry::{Standing, State};
+use super::machine::{Action, Ending, Key, Machine, Phase};
 use super::stop::{Stage, Step};
 use super::sweep::Sweep;
 

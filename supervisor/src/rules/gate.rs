@@ -5,7 +5,8 @@ use std::hash::Hash;
 
 use tokio::time::Instant;
 
-use super::machine::{Key, Machine, State};
+use super::entry::State;
+use super::machine::{Key, Machine};
 
 /// How many automatic restarts may be in their init, unless a supervisor is told otherwise.
 pub(crate) const MAX_CONCURRENT_INITS: usize = 100;

@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 
 use tokio::time::Instant;
 
-use super::machine::{Action, Machine, State};
+use super::entry::State;
+use super::machine::{Action, Machine};
 
 impl Machine {
     /// When the stop has to be over, if that is limited. Supervisors among the children are to be told: they see to it

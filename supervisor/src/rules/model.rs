@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::auto_shutdown::AutoShutdown;
 use super::backoff::Backoff;
 use super::budget::Budget;
-use super::machine::{Action, Down, Ending, Key, Machine, Policy, Standing};
+use super::entry::{Policy, Standing};
+use super::machine::{Action, Down, Ending, Key, Machine};
 use super::stop::Shutdown;
 use super::strategy::{Restart, Strategy as Together};
 

@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use registry::ExitReason;
 use tokio::time::Instant;
 
-use super::machine::{Action, Ending, Key, Machine, State};
+use super::entry::State;
+use super::machine::{Action, Ending, Key, Machine};
 use super::stop::{Shutdown, Stage, Step};
 
 impl Machine {

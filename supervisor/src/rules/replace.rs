@@ -3,7 +3,8 @@
 use tokio::time::Instant;
 
 use super::backoff::Retries;
-use super::machine::{Key, Machine, Policy, State};
+use super::entry::{Policy, State};
+use super::machine::{Key, Machine};
 
 impl Machine {
     /// From now on a child is stopped, restarted and held back by these. What is under way stays: an incarnation, its

@@ -3,7 +3,8 @@
 use registry::ExitReason;
 use tokio::time::Instant;
 
-use super::machine::{Action, Ending, Key, Machine, Phase, State};
+use super::entry::State;
+use super::machine::{Action, Ending, Key, Machine, Phase};
 use super::strategy::Strategy;
 
 /// A pass over all children from a key on.

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::answer::Waiting;
 use super::order::{ordered, place};
 use super::plan::Supervisor;
-use super::reference::Shared;
+use super::shared::Shared;
 use super::starter::Planned;
 use crate::child::{ChildId, Guard, Happening, Meltdown, Note, Outcome, Seat, Spec, discard};
 use crate::error::{StartError, StartFailure};

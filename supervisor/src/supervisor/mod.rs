@@ -12,6 +12,7 @@ mod reference;
 mod replace;
 mod root;
 mod roster;
+mod shared;
 mod starter;
 mod subtree;
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::order::ordered;
-use super::reference::{Shared, SupervisorRef};
+use super::reference::SupervisorRef;
 use super::root::{Tree, start};
 use super::roster::Roster;
+use super::shared::Shared;
 use super::starter::SupervisorStarter;
 use super::subtree::{Subtree, sealed};
 use crate::child::{Body, ChildId, ChildSpec, Published, Seat, Settings, Starter, downcast};

@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 
 use super::engine::Engine;
 use super::plan::Supervisor;
-use super::reference::Shared;
+use super::shared::Shared;
 use crate::child::{Birth, ChildKind, Core, Guard, Outcome, Published, Seat, Starter, catch};
 use crate::error::{StartError, StartFailure};
 
