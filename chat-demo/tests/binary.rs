@@ -9,7 +9,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use support::files::{asked_to_scan, form, head, left, send};
 use support::{Visitor, binary, program};
+use tokio::io::AsyncWriteExt;
 
 /// The program, running by itself; killed when it is dropped.
 struct Running {
@@ -19,7 +21,10 @@ struct Running {
 
 impl Running {
     fn start(arguments: &[&str]) -> Self {
-        let mut command = binary::chat_demo(arguments);
+        Self::spawn(binary::chat_demo(arguments))
+    }
+
+    fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("it starts");
         let mut url = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).expect("a line");
@@ -112,6 +117,55 @@ async fn a_signal_ends_it_in_order() {
         assert!(left.iter().eq(["chat.files", "chat.sqlite3"]), "the log of the database is folded in: {left:?}");
         assert!(names(&folder.path().join("chat.files/quarantine")).is_empty(), "{signal}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_while_a_file_is_looked_at_leaves_nothing_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, files) = (folder.path().join("chat.sqlite3"), folder.path().join("chat.files"));
+    // It takes the file, and says nothing.
+    let scanner = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let clamd = scanner.local_addr().unwrap().to_string();
+    let mut running = Running::start(&["--port", "0", "--database", database.to_str().unwrap(), "--clamd", &clamd]);
+    let (mut ada, code) = founder(&running.address).await;
+    let whole = form("file-0001", "a.bin", &[7; 100_000]);
+    let head = format!("{}host: {}\r\n\r\n", head(&ada, &code, whole.len()), running.address);
+    let mut stream = tokio::net::TcpStream::connect(&running.address).await.unwrap();
+    stream.write_all(&[head.as_bytes(), &whole].concat()).await.unwrap();
+    let _scanning = asked_to_scan(&scanner).await;
+    running.signal("KILL");
+    tokio::task::block_in_place(|| running.child.wait()).unwrap();
+    assert_eq!(left(&files), (0, 1), "in quarantine");
+
+    let running = Running::with_database(&database);
+    ada.move_to(&running.address);
+    assert_eq!(left(&files), (0, 0), "it is deleted when the program starts");
+    assert_eq!(send(&ada, &code, "file-0001", "a.bin", b"again").await.1["seq"], 1, "nothing was stored");
+    assert_eq!(left(&files), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_without_room_is_said_and_people_talk_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("chat.sqlite3");
+    // As a full disk does, this lets no file grow further; 4096 blocks are 2 MB, or 4 MB to some shells.
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 4096; exec \"$0\" \"$@\""])
+        .arg(binary::chat_demo([""; 0]).get_program());
+    limited.args(["--port", "0", "--database", database.to_str().unwrap()]);
+    let running = Running::spawn(limited);
+    let (ada, code) = founder(&running.address).await;
+    let (status, told) = send(&ada, &code, "file-0001", "large.bin", &vec![7; 6 << 20]).await;
+    assert_eq!((status, &told["reason"]), (507, &"disk_full".into()), "{told}");
+    assert_eq!(told["text"], "The server has no room for files now; everything else works.");
+    let files = folder.path().join("chat.files");
+    assert_eq!(left(&files), (0, 0), "nothing half of it");
+    let mut socket = ada.join(&code, 0).await;
+    socket.post("line-0001", "We can talk.").await;
+    assert_eq!(socket.next_of("stored").await["seq"], 1);
+    assert_eq!(send(&ada, &code, "file-0002", "small.bin", b"small").await.0, 200, "there is room for this one");
+    assert_eq!(left(&files), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,23 +3,18 @@
 mod support;
 
 use std::io::{Cursor, Write};
-use std::path::Path;
 
 use chat_demo::config::Limits;
+use chat_demo::domain::upload::{Stage, Step, UploadEvent};
 use image::{ImageFormat, RgbImage};
 use serde_json::Value;
 use support::clamd::{Clamd, eicar};
-use support::{PATIENCE, Server, Visitor, program, wide};
+use support::files::{asked_to_scan, exchange, form, get, head, left, send};
+use support::{PATIENCE, Server, program, wide};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
-
-struct Reply {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
-}
 
 /// A program whose files lie in a folder of the test.
 async fn server(limits: Limits, clamd: Option<&str>) -> (Server, TempDir) {
@@ -27,83 +22,6 @@ async fn server(limits: Limits, clamd: Option<&str>) -> (Server, TempDir) {
     let mut flags = vec!["--memory", "--health-period", "100ms", "--files", folder.path().to_str().unwrap()];
     flags.extend(clamd.iter().flat_map(|address| ["--clamd", *address]));
     (Server::with(limits, &flags).await, folder)
-}
-
-async fn exchange(server: &Server, head: &str, body: &[u8]) -> Reply {
-    let talk = async {
-        let mut stream = TcpStream::connect(server.address()).await.unwrap();
-        let head = format!("{head}host: {}\r\nconnection: close\r\n\r\n", server.address());
-        stream.write_all(head.as_bytes()).await.unwrap();
-        // A server that has answered need not read the rest.
-        let _ = stream.write_all(body).await;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        answer
-    };
-    let answer = timeout(PATIENCE, talk).await.expect("an answer in time");
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
-    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-    let mut body = answer[end + 4..].to_vec();
-    if head.to_lowercase().contains("transfer-encoding: chunked") {
-        body = unchunked(&body);
-    }
-    Reply { status: head.split(' ').nth(1).unwrap().parse().unwrap(), head, body }
-}
-
-fn unchunked(mut rest: &[u8]) -> Vec<u8> {
-    let mut all = Vec::new();
-    loop {
-        let end = rest.windows(2).position(|window| window == b"\r\n").unwrap();
-        let length = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
-        if length == 0 {
-            return all;
-        }
-        all.extend_from_slice(&rest[end + 2..end + 2 + length]);
-        rest = &rest[end + 4 + length..];
-    }
-}
-
-fn form(id: &str, name: &str, bytes: &[u8]) -> Vec<u8> {
-    let mut form = format!(
-        "--limit\r\ncontent-disposition: form-data; name=\"id\"\r\n\r\n{id}\r\n\
-         --limit\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
-         content-type: image/png\r\n\r\n"
-    )
-    .into_bytes();
-    form.extend_from_slice(bytes);
-    form.extend_from_slice(b"\r\n--limit--\r\n");
-    form
-}
-
-fn head(who: &Visitor, code: &str, length: usize) -> String {
-    format!(
-        "POST /rooms/{code}/files HTTP/1.1\r\ncookie: {}\r\norigin: {}\r\naccept: application/json\r\n\
-         content-type: multipart/form-data; boundary=limit\r\ncontent-length: {length}\r\n",
-        who.cookie(),
-        who.origin()
-    )
-}
-
-async fn send(server: &Server, who: &Visitor, code: &str, id: &str, name: &str, bytes: &[u8]) -> (u16, Value) {
-    let form = form(id, name, bytes);
-    let reply = exchange(server, &head(who, code, form.len()), &form).await;
-    (reply.status, serde_json::from_slice(&reply.body).unwrap_or(Value::Null))
-}
-
-async fn get(server: &Server, who: &Visitor, path: &str) -> Reply {
-    exchange(server, &format!("GET {path} HTTP/1.1\r\ncookie: {}\r\n", who.cookie()), b"").await
-}
-
-/// Files that lie somewhere below: published, and in quarantine.
-fn left(folder: &TempDir) -> (usize, usize) {
-    fn count(path: &Path) -> usize {
-        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-        entries.map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum()
-    }
-    // Beside the folder of each incarnation lies its lock.
-    let incarnations = std::fs::read_dir(folder.path().join("quarantine")).unwrap().flatten();
-    let waiting = incarnations.map(|entry| entry.path()).filter(|path| path.is_dir()).map(|path| count(&path)).sum();
-    (count(&folder.path().join("published")), waiting)
 }
 
 fn picture(format: ImageFormat) -> Vec<u8> {
@@ -119,9 +37,9 @@ async fn a_picture_is_shown_small_and_given_out_to_be_kept() {
     let (ada, code) = server.founder("Ada").await;
     let mut socket = ada.join(&code, 0).await;
     let png = picture(ImageFormat::Png);
-    let (status, sent) = send(&server, &ada, &code, "file-0001", "..\\\u{202e}lake 字.png", &png).await;
+    let (status, sent) = send(&ada, &code, "file-0001", "..\\\u{202e}lake 字.png", &png).await;
     assert_eq!((status, &sent["seq"]), (200, &Value::from(1)), "{sent}");
-    assert_eq!(left(&folder), (2, 0));
+    assert_eq!(left(folder.path()), (2, 0));
     let told = socket.next_of("message").await;
     let file = serde_json::json!({
         "name": "lake 字.png", "media_type": "image/png", "size": png.len(), "thumbnail": [480, 300], "scanned": false,
@@ -129,7 +47,7 @@ async fn a_picture_is_shown_small_and_given_out_to_be_kept() {
     assert_eq!(told["file"], file);
 
     let path = format!("/rooms/{code}/files/1");
-    let kept = get(&server, &ada, &path).await;
+    let kept = get(&ada, &path).await;
     assert!(kept.status == 200 && kept.body == png, "{}", kept.head);
     for header in [
         "content-type: image/png",
@@ -139,7 +57,7 @@ async fn a_picture_is_shown_small_and_given_out_to_be_kept() {
     ] {
         assert!(kept.head.contains(header), "{header}\n{}", kept.head);
     }
-    let small = get(&server, &ada, &format!("{path}/thumbnail")).await;
+    let small = get(&ada, &format!("{path}/thumbnail")).await;
     assert!(small.head.contains("content-type: image/jpeg") && small.head.contains("sandbox"), "{}", small.head);
     let small = image::load_from_memory_with_format(&small.body, ImageFormat::Jpeg).unwrap();
     assert_eq!((small.width(), small.height()), (480, 300));
@@ -147,19 +65,20 @@ async fn a_picture_is_shown_small_and_given_out_to_be_kept() {
     assert!(page.contains(&format!("src=\"{path}/thumbnail\"")) && page.contains("not scanned"), "{page}");
 
     // The same message, sent again, is the one that there is, and leaves no second file.
-    let (status, again) = send(&server, &ada, &code, "file-0001", "other.png", &png).await;
+    let (status, again) = send(&ada, &code, "file-0001", "other.png", &png).await;
     assert_eq!((status, &again["seq"]), (200, &Value::from(1)));
-    assert_eq!(left(&folder), (2, 0));
+    assert_eq!(left(folder.path()), (2, 0));
 
-    assert_eq!(get(&server, &server.stranger(), &path).await.status, 403, "whoever has no name");
+    assert_eq!(get(&server.stranger(), &path).await.status, 403, "whoever has no name");
     for wrong in
         ["/rooms/22222222/files/1", &format!("/rooms/{code}/files/2"), &format!("/rooms/{code}/files/2/thumbnail")]
     {
-        assert_eq!(get(&server, &ada, wrong).await.status, 404, "{wrong}");
+        assert_eq!(get(&ada, wrong).await.status, 404, "{wrong}");
     }
     socket.send(serde_json::json!({"type": "delete", "id": "gone-0001", "seq": 1})).await;
     socket.next_of("done").await;
-    assert_eq!(get(&server, &ada, &path).await.status, 404, "deleted with its message");
+    assert_eq!(get(&ada, &path).await.status, 404, "deleted with its message");
+    assert_eq!(left(folder.path()), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,21 +102,21 @@ async fn what_is_refused_is_told_and_leaves_nothing() {
         ("cut.png", png[..png.len() / 2].to_vec(), 422, "damaged or cut off"),
         ("bomb.png", bomb, 422, "too many pixels"),
     ] {
-        let (found, told) = send(&server, &ada, &code, "file-0001", name, &bytes).await;
+        let (found, told) = send(&ada, &code, "file-0001", name, &bytes).await;
         assert_eq!(found, status, "{name}: {told}");
         assert!(told["text"].as_str().unwrap().contains(why), "{name}: {told}");
-        assert_eq!(left(&folder), (0, 0), "{name}");
+        assert_eq!(left(folder.path()), (0, 0), "{name}");
     }
     let whole = form("file-0001", "a.txt", b"text");
     for (what, sent) in [("the end is missing", &whole[..whole.len() - 20]), ("no id", &whole[60..])] {
-        let reply = exchange(&server, &head(&ada, &code, sent.len()), sent).await;
+        let reply = exchange(&server.address(), &head(&ada, &code, sent.len()), sent).await;
         assert_eq!(reply.status, 400, "{what}");
-        assert_eq!(left(&folder), (0, 0), "{what}");
+        assert_eq!(left(folder.path()), (0, 0), "{what}");
     }
     let evil = head(&ada, &code, whole.len()).replace(&ada.origin(), "http://evil.example");
-    assert_eq!(exchange(&server, &evil, &whole).await.status, 403, "another site");
-    assert_eq!(send(&server, &server.stranger(), &code, "file-0001", "a.txt", b"text").await.0, 403);
-    assert_eq!(send(&server, &ada, "22222222", "file-0001", "a.txt", b"text").await.0, 404);
+    assert_eq!(exchange(&server.address(), &evil, &whole).await.status, 403, "another site");
+    assert_eq!(send(&server.stranger(), &code, "file-0001", "a.txt", b"text").await.0, 403);
+    assert_eq!(send(&ada, "22222222", "file-0001", "a.txt", b"text").await.0, 404);
     assert!(
         server
             .app
@@ -208,8 +127,8 @@ async fn what_is_refused_is_told_and_leaves_nothing() {
             .is_empty()
     );
     // After all of that, whoever sends a good one is served.
-    assert_eq!(send(&server, &ada, &code, "file-0001", "a.txt", b"text").await.0, 200);
-    assert_eq!(left(&folder), (1, 0));
+    assert_eq!(send(&ada, &code, "file-0001", "a.txt", b"text").await.0, 200);
+    assert_eq!(left(folder.path()), (1, 0));
 }
 
 /// What is one thing by its name or its beginning and another by the rest of it.
@@ -228,18 +147,18 @@ async fn what_lies_about_itself_is_refused() {
         ("photo.jpg", behind(&picture(ImageFormat::Jpeg)), "polyglot"),
         ("paper.pdf", behind(b"%PDF-1.7\n%%EOF\n"), "polyglot"),
     ] {
-        let (status, told) = send(&server, &ada, &code, "file-0001", name, &bytes).await;
+        let (status, told) = send(&ada, &code, "file-0001", name, &bytes).await;
         assert_eq!((status, &told["reason"]), (422, &reason.into()), "{name}: {told}");
-        assert_eq!(left(&folder), (0, 0), "{name}");
+        assert_eq!(left(folder.path()), (0, 0), "{name}");
     }
     // What a picture says besides what it shows is given out with it, and is not in what is shown.
     let mut talkative = picture(ImageFormat::Jpeg);
     let comment = b"<script>alert(1)</script>";
     talkative.splice(2..2, [&[0xff, 0xfe, 0, 2 + comment.len() as u8], &comment[..]].concat());
-    assert_eq!(send(&server, &ada, &code, "file-0001", "photo.jpg", &talkative).await.0, 200);
+    assert_eq!(send(&ada, &code, "file-0001", "photo.jpg", &talkative).await.0, 200);
     let path = format!("/rooms/{code}/files/1");
-    assert_eq!(get(&server, &ada, &path).await.body, talkative);
-    let shown = get(&server, &ada, &format!("{path}/thumbnail")).await.body;
+    assert_eq!(get(&ada, &path).await.body, talkative);
+    let shown = get(&ada, &format!("{path}/thumbnail")).await.body;
     assert!(!shown.windows(comment.len()).any(|bytes| bytes == comment));
 }
 
@@ -250,14 +169,14 @@ async fn archives_that_become_too_much_are_refused() {
     let bomb = overlapping(1 << 20, 600);
     assert!(bomb.len() < 100_000, "{} bytes", bomb.len());
     for (name, bytes) in [("bomb.zip", bomb.clone()), ("setup.run", [b"#!/bin/sh\n", &*bomb].concat())] {
-        let (status, told) = send(&server, &ada, &code, "file-0001", name, &bytes).await;
+        let (status, told) = send(&ada, &code, "file-0001", name, &bytes).await;
         assert_eq!((status, &told["reason"]), (422, &"bomb".into()), "{name}: {told}");
         assert!(told["text"].as_str().unwrap().contains("at most 512 MB and 10000 files"), "{told}");
-        assert_eq!(left(&folder), (0, 0), "{name}");
+        assert_eq!(left(folder.path()), (0, 0), "{name}");
     }
-    assert_eq!(send(&server, &ada, &code, "file-0002", "large.zip", &overlapping(1 << 20, 500)).await.0, 200);
+    assert_eq!(send(&ada, &code, "file-0002", "large.zip", &overlapping(1 << 20, 500)).await.0, 200);
     let cut = &zip("a.txt", b"text")[..40];
-    let (status, told) = send(&server, &ada, &code, "file-0003", "cut.zip", cut).await;
+    let (status, told) = send(&ada, &code, "file-0003", "cut.zip", cut).await;
     assert_eq!((status, &told["reason"]), (422, &"damaged".into()), "{told}");
 }
 
@@ -274,9 +193,9 @@ async fn what_the_scanner_cannot_see_is_refused() {
     locked[directory + 8] |= 1;
     let large = zip("large.bin", &vec![7; 2 << 20]);
     for (name, bytes, reason) in [("locked.zip", &locked, "locked"), ("large.zip", &large, "bomb")] {
-        let (status, told) = send(&server, &ada, &code, "file-0001", name, bytes).await;
+        let (status, told) = send(&ada, &code, "file-0001", name, bytes).await;
         assert_eq!((status, &told["reason"]), (422, &reason.into()), "{name}: {told}");
-        assert_eq!(left(&folder), (0, 0), "{name}");
+        assert_eq!(left(folder.path()), (0, 0), "{name}");
     }
 }
 
@@ -296,18 +215,18 @@ async fn a_film_is_shown_as_a_picture_if_ffmpeg_is_there() {
     let (ada, code) = server.founder("Ada").await;
     let mut socket = ada.join(&code, 0).await;
     for (n, (name, bytes)) in [("a.mp4", &mp4), ("a.mov", &mp4), ("a.mkv", &mkv)].into_iter().enumerate() {
-        let (status, told) = send(&server, &ada, &code, &format!("film-{n:04}"), name, bytes).await;
+        let (status, told) = send(&ada, &code, &format!("film-{n:04}"), name, bytes).await;
         assert_eq!(status, 200, "{name}: {told}");
         assert_eq!(socket.next_of("message").await["file"]["thumbnail"], serde_json::json!([480, 270]), "{name}");
-        let small = get(&server, &ada, &format!("/rooms/{code}/files/{}/thumbnail", n + 1)).await;
+        let small = get(&ada, &format!("/rooms/{code}/files/{}/thumbnail", n + 1)).await;
         let small = image::load_from_memory_with_format(&small.body, ImageFormat::Jpeg).unwrap();
         assert_eq!((small.width(), small.height()), (480, 270), "{name}");
     }
     // A film that nobody understands is a file like any other.
-    let (status, _) = send(&server, &ada, &code, "film-0009", "cut.mp4", &mp4[..200]).await;
+    let (status, _) = send(&ada, &code, "film-0009", "cut.mp4", &mp4[..200]).await;
     assert_eq!(status, 200);
     assert_eq!(socket.next_of("message").await["file"].get("thumbnail"), None);
-    assert_eq!(left(&files), (7, 0));
+    assert_eq!(left(files.path()), (7, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -316,10 +235,10 @@ async fn files_are_said_no_faster_than_messages() {
     (limits.person_burst, limits.person_posts_per_second) = (1, 0.001);
     let (server, folder) = server(limits, None).await;
     let (ada, code) = server.founder("Ada").await;
-    assert_eq!(send(&server, &ada, &code, "file-0001", "a.txt", b"text").await.0, 200);
-    let (status, told) = send(&server, &ada, &code, "file-0002", "a.txt", b"text").await;
+    assert_eq!(send(&ada, &code, "file-0001", "a.txt", b"text").await.0, 200);
+    let (status, told) = send(&ada, &code, "file-0002", "a.txt", b"text").await;
     assert_eq!((status, &told["reason"]), (429, &Value::from("rate")), "{told}");
-    assert_eq!(left(&folder), (1, 0));
+    assert_eq!(left(folder.path()), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -328,22 +247,22 @@ async fn the_scanner_finds_what_is_harmful_and_nothing_passes_without_it() {
     let (server, folder) = server(wide(), Some(clamd.socket().to_str().unwrap())).await;
     let (ada, code) = server.founder("Ada").await;
     for (name, bytes) in [("plain.txt", eicar()), ("packed.zip", zip("eicar.txt", &eicar()))] {
-        let (status, told) = send(&server, &ada, &code, "file-0001", name, &bytes).await;
+        let (status, told) = send(&ada, &code, "file-0001", name, &bytes).await;
         assert_eq!((status, &told["reason"]), (422, &Value::from("infected")), "{name}: {told}");
-        assert_eq!(left(&folder), (0, 0), "{name}");
+        assert_eq!(left(folder.path()), (0, 0), "{name}");
     }
     let mut socket = ada.join(&code, 0).await;
     for (n, bytes) in [b"harmless".to_vec(), vec![7; 20 << 20]].into_iter().enumerate() {
-        let (status, told) = send(&server, &ada, &code, &format!("good-{n:04}"), "good.bin", &bytes).await;
+        let (status, told) = send(&ada, &code, &format!("good-{n:04}"), "good.bin", &bytes).await;
         assert_eq!(status, 200, "{told}");
         assert_eq!(socket.next_of("message").await["file"]["scanned"], true);
     }
     health(&server, "healthy").await;
 
     tokio::task::block_in_place(|| clamd.crash());
-    let (status, told) = send(&server, &ada, &code, "file-0002", "good.txt", b"harmless").await;
+    let (status, told) = send(&ada, &code, "file-0002", "good.txt", b"harmless").await;
     assert_eq!((status, &told["reason"]), (503, &Value::from("not_scanned")), "{told}");
-    assert_eq!(left(&folder), (2, 0));
+    assert_eq!(left(folder.path()), (2, 0));
     health(&server, "degraded").await;
 }
 
@@ -362,47 +281,59 @@ async fn health(server: &Server, wanted: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn hanging_up_cancels() {
+    // It takes every connection, and says nothing.
+    let scanner = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (server, folder) = server(wide(), Some(&scanner.local_addr().unwrap().to_string())).await;
+    let (ada, code) = server.founder("Ada").await;
+    let mut events = server.app.uploads().events(100).unwrap();
+    let until = async |events: &mut registry::Subscription<UploadEvent>, wanted: Stage| {
+        let waiting = async { while events.recv().await.unwrap().stage != wanted {} };
+        timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("it never became {wanted:?}"));
+    };
+    let whole = form("file-0001", "a.txt", &[b'a'; 1000]);
+    let head = format!("{}host: {}\r\n\r\n", head(&ada, &code, whole.len()), server.address());
+    for (sent, stage) in [(whole.len() - 20, Stage::Receiving), (whole.len(), Stage::Step(Step::Scanning))] {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        stream.write_all(&[head.as_bytes(), &whole[..sent]].concat()).await.unwrap();
+        until(&mut events, stage).await;
+        drop(stream);
+        until(&mut events, Stage::Cancelled).await;
+        assert!(server.app.uploads().jobs().await.unwrap().is_empty());
+    }
+    assert_eq!(left(folder.path()), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_killed_in_the_middle_of_a_job_publishes_nothing() {
     let scanner = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = scanner.local_addr().unwrap().to_string();
     let (server, folder) = server(wide(), Some(&address)).await;
     let (ada, code) = server.founder("Ada").await;
-    // The monitor asks as well; it is answered by nobody.
     let killing = async {
-        loop {
-            let (mut stream, _) = scanner.accept().await.unwrap();
-            let mut command = [0; 10];
-            if stream.read_exact(&mut command).await.is_ok() && command == *b"zINSTREAM\0" {
-                assert_eq!(left(&folder), (0, 1), "it is in quarantine");
-                server.app.tree().kill_child("uploads").await.unwrap();
-                return stream;
-            }
-        }
+        let stream = asked_to_scan(&scanner).await;
+        assert_eq!(left(folder.path()), (0, 1), "it is in quarantine");
+        server.app.tree().kill_child("uploads").await.unwrap();
+        stream
     };
     let bytes = vec![7; 100_000];
-    let (sent, mut stream) = tokio::join!(send(&server, &ada, &code, "file-0001", "a.bin", &bytes), killing);
+    let (sent, mut stream) = tokio::join!(send(&ada, &code, "file-0001", "a.bin", &bytes), killing);
     assert_eq!((sent.0, &sent.1["reason"]), (503, &Value::from("interrupted")), "{}", sent.1);
-    assert_eq!(left(&folder), (0, 0), "the quarantine is clean");
+    assert_eq!(left(folder.path()), (0, 0), "the quarantine is clean");
     // Late words of the scanner change nothing.
     let _ = stream.write_all(b"stream: OK\0").await;
 
     let answering = async {
-        loop {
-            let (mut stream, _) = scanner.accept().await.unwrap();
-            let mut command = [0; 10];
-            if stream.read_exact(&mut command).await.is_ok() && command == *b"zINSTREAM\0" {
-                let mut got = Vec::new();
-                while !got.ends_with(&[7, 0, 0, 0, 0]) {
-                    stream.read_buf(&mut got).await.unwrap();
-                }
-                stream.write_all(b"stream: OK\0").await.unwrap();
-                return;
-            }
+        let mut stream = asked_to_scan(&scanner).await;
+        let mut got = Vec::new();
+        while !got.ends_with(&[7, 0, 0, 0, 0]) {
+            stream.read_buf(&mut got).await.unwrap();
         }
+        stream.write_all(b"stream: OK\0").await.unwrap();
     };
-    let (sent, ()) = tokio::join!(send(&server, &ada, &code, "file-0001", "a.bin", &bytes), answering);
+    let (sent, ()) = tokio::join!(send(&ada, &code, "file-0001", "a.bin", &bytes), answering);
     assert_eq!(sent.0, 200, "the next incarnation takes it: {}", sent.1);
-    assert_eq!(left(&folder), (1, 0));
+    assert_eq!(left(folder.path()), (1, 0));
 }
 
 /// An archive of `count` files that are all the same bytes of it: `length` zeros, compressed.

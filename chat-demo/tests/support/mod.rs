@@ -4,6 +4,7 @@
 
 pub mod binary;
 pub mod clamd;
+pub mod files;
 pub mod http;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -112,6 +113,10 @@ impl Visitor {
     /// The same person, at the address of a program that was started anew.
     pub fn move_to(&mut self, address: &str) {
         self.address = address.to_owned();
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     pub fn cookie(&self) -> &str {

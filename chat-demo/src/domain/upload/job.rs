@@ -38,6 +38,9 @@ pub(crate) struct Workshop {
     unpacking: Arc<Semaphore>,
 }
 
+/// Where a thumbnail is, and how wide and high.
+type Thumbnail = (Quarantined, (u32, u32));
+
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -72,18 +75,17 @@ impl Workshop {
             step(Step::Scanning);
             scan(scanner, &file).await?;
         }
-        let small = Quarantined(file.with_extension("thumbnail"));
-        let thumbnail = self.thumbnail(&file, &kind, &small.0, step).await?;
+        let small = self.thumbnail(&file, &kind, step).await?;
         File::open(&file).await?.sync_all().await?;
         let attachment = Attachment {
             file: FileId::random(),
             name,
             media_type: kind.media_type.to_owned(),
             size,
-            thumbnail,
+            thumbnail: small.as_ref().map(|(_, size)| *size),
             scanned: self.scanner.is_some(),
         };
-        Ok(self.folder.publish(&file, thumbnail.map(|_| &*small.0), attachment)?)
+        Ok(self.folder.publish(&file, small.as_ref().map(|(place, _)| &*place.0), attachment)?)
     }
 
     async fn look_inside(&self, file: &Path, inside: Inside) -> Result<(), UploadError> {
@@ -101,13 +103,8 @@ impl Workshop {
         }
     }
 
-    async fn thumbnail(
-        &self,
-        file: &Path,
-        kind: &Kind,
-        to: &Path,
-        step: impl Fn(Step),
-    ) -> Result<Option<(u32, u32)>, UploadError> {
+    async fn thumbnail(&self, file: &Path, kind: &Kind, step: impl Fn(Step)) -> Result<Option<Thumbnail>, UploadError> {
+        let to = file.with_extension("thumbnail");
         match (kind.picture, kind.film, &self.ffmpeg) {
             (Some(picture), ..) => {
                 step(Step::Thumbnail);
@@ -115,27 +112,32 @@ impl Workshop {
             }
             (None, Some(film), Some(ffmpeg)) => {
                 step(Step::Thumbnail);
-                let large = Quarantined(file.with_extension("picture"));
-                Ok(self.of_film(ffmpeg, film, file, &large.0, to).await)
+                Ok(self.of_film(ffmpeg, film, file, to).await)
             }
             _ => Ok(None),
         }
     }
 
     /// A film that ffmpeg does not understand is none the worse for it.
-    async fn of_film(&self, ffmpeg: &Ffmpeg, film: Film, file: &Path, large: &Path, to: &Path) -> Option<(u32, u32)> {
+    async fn of_film(&self, ffmpeg: &Ffmpeg, film: Film, file: &Path, to: PathBuf) -> Option<Thumbnail> {
+        let large = Quarantined(file.with_extension("picture"));
         let place = Arc::clone(&self.unpacking).acquire_owned().await.expect("it is never closed");
-        let made = ffmpeg.picture(file, film, large).await;
+        let made = ffmpeg.picture(file, film, &large.0).await;
         drop(place);
         if !made {
             return None;
         }
-        self.small(large, Picture::Jpeg, to).await.ok()
+        self.small(&large.0, Picture::Jpeg, to).await.ok()
     }
 
-    async fn small(&self, file: &Path, picture: Picture, to: &Path) -> Result<(u32, u32), UploadError> {
-        let (file, to) = (file.to_owned(), to.to_owned());
-        Ok(self.unpack(move || thumbnail::make(&file, picture, &to)).await??)
+    async fn small(&self, file: &Path, picture: Picture, to: PathBuf) -> Result<Thumbnail, UploadError> {
+        let file = file.to_owned();
+        // Its guard is where it is made, so that it goes when nobody waits for it any more.
+        let make = move || {
+            let to = Quarantined(to);
+            thumbnail::make(&file, picture, &to.0).map(|size| (to, size))
+        };
+        Ok(self.unpack(make).await??)
     }
 
     /// Does what blocks and takes memory, when there is a place for it.

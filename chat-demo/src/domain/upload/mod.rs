@@ -19,7 +19,7 @@ mod thumbnail;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use registry::{Monitor, MonitorError, Namespace, Service};
+use registry::{Monitor, MonitorError, Namespace, Overflow, Service, SubscribeError, Subscription};
 use supervisor::{CallError, ChildSpec, ServerRef};
 use thiserror::Error;
 use tokio::fs::File;
@@ -89,6 +89,18 @@ pub struct UploadEvent {
     /// How many bytes it has, once they are all there.
     pub size: u64,
     /// How far it is now.
+    pub stage: Stage,
+}
+
+/// An upload that is not over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UploadStatus {
+    /// Which one.
+    pub upload: FileId,
+    /// How many bytes it has; 0 until they are all there.
+    pub size: u64,
+    /// How far it is.
     pub stage: Stage,
 }
 
@@ -169,12 +181,19 @@ pub enum UploadError {
 /// A file that is being received. Dropping it cancels the upload and deletes what there is of it.
 #[derive(Debug)]
 pub(crate) struct Upload {
-    id: FileId,
-    server: ServerRef<UploadServer>,
-    place: Quarantined,
+    /// Before the ticket, so that it is deleted when the upload is told as cancelled.
+    _place: Quarantined,
+    ticket: Ticket,
     file: File,
     size: u64,
     limit: u64,
+}
+
+/// The place of an upload among all of them. Dropping it gives it up.
+#[derive(Debug)]
+struct Ticket {
+    id: FileId,
+    server: ServerRef<UploadServer>,
 }
 
 impl Uploads {
@@ -200,17 +219,50 @@ impl Uploads {
     }
 
     /// Begins to receive a file of somebody.
+    ///
+    /// Cancel safe: dropping the future gives up the place of the upload.
     pub(crate) async fn begin(&self, person: PersonId, name: FileName) -> Result<Upload, UploadError> {
         let server = match self.namespace.lookup(UPLOADS) {
             Ok(server) => server,
             Err(_) => self.namespace.wait_for(UPLOADS, RESTART).await.map_err(|_| UploadError::Interrupted)?,
         };
-        let id = FileId::random();
-        let begin = |reply| UploadMessage::Begin { id: id.clone(), person, name, reply };
-        let place = Quarantined(server.call_timeout(ANSWER, begin).await??);
-        let file = File::create_new(&place.0).await;
-        let file = file.inspect_err(|_| drop(server.try_cast(UploadMessage::Cancel { id: id.clone() })))?;
-        Ok(Upload { id, server, place, file, size: 0, limit: self.limits.upload_bytes })
+        let ticket = Ticket { id: FileId::random(), server };
+        let begin = |reply| UploadMessage::Begin { id: ticket.id.clone(), person, name, reply };
+        let place = Quarantined(ticket.server.call_timeout(ANSWER, begin).await??);
+        // Here and now: whoever gives up while it is made elsewhere would leave it behind.
+        let file = File::from_std(std::fs::File::create_new(&place.0)?);
+        Ok(Upload { _place: place, ticket, file, size: 0, limit: self.limits.upload_bytes })
+    }
+
+    /// Every upload that is not over, in no order.
+    pub async fn jobs(&self) -> Result<Vec<UploadStatus>, UploadError> {
+        let server = self.namespace.lookup(UPLOADS).map_err(|_| UploadError::Interrupted)?;
+        Ok(server.call_timeout(ANSWER, |reply| UploadMessage::Jobs { reply }).await?)
+    }
+
+    /// Ends an upload, however far it is: whoever sends it hears that it was interrupted, and nothing of it is kept. What
+    /// is published, or was never there, stays as it is.
+    pub async fn cancel(&self, upload: &FileId) -> Result<(), UploadError> {
+        let server = self.namespace.lookup(UPLOADS).map_err(|_| UploadError::Interrupted)?;
+        server.cast(UploadMessage::Cancel { id: upload.clone() }).await.map_err(|_| UploadError::Interrupted)
+    }
+
+    /// Hears from now on what becomes of uploads, as told under [`TOPIC`]; whoever has room for less than `capacity`
+    /// events at a time misses the oldest.
+    pub fn events(&self, capacity: usize) -> Result<Subscription<UploadEvent>, SubscribeError> {
+        self.namespace.pubsub().subscribe(TOPIC, capacity, Overflow::DropOldest)
+    }
+
+    /// Deletes a published file, whose message is deleted.
+    pub(crate) async fn discard(&self, file: &FileId) {
+        for path in [self.folder.file(file), self.folder.thumbnail(file)] {
+            match tokio::fs::remove_file(path).await {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    tracing::error!(%error, "the file of a deleted message could not be deleted");
+                }
+                _ => {}
+            }
+        }
     }
 
     /// What the service has to do, and has done since it was started.
@@ -265,12 +317,13 @@ impl Upload {
             return Err(UploadError::Empty);
         }
         self.file.flush().await?;
-        let received = |reply| UploadMessage::Received { id: self.id.clone(), size: self.size, reply };
-        self.server.call_timeout(WORK, received).await?
+        let Ticket { id, server } = &self.ticket;
+        let received = |reply| UploadMessage::Received { id: id.clone(), size: self.size, reply };
+        server.call_timeout(WORK, received).await?
     }
 }
 
-impl Drop for Upload {
+impl Drop for Ticket {
     fn drop(&mut self) {
         // Nothing to cancel when it is over. A service too busy to hear it would keep a place, so it is told later then.
         let cancel = || UploadMessage::Cancel { id: self.id.clone() };
@@ -280,7 +333,6 @@ impl Drop for Upload {
             let (server, message) = (self.server.clone(), cancel());
             runtime.spawn(async move { server.cast(message).await });
         }
-        tracing::debug!(place = %self.place.0.display(), "the quarantine is left");
     }
 }
 
@@ -310,9 +362,9 @@ impl UploadError {
 
 impl From<std::io::Error> for UploadError {
     fn from(error: std::io::Error) -> Self {
-        use std::io::ErrorKind::{NotFound, QuotaExceeded, StorageFull};
+        use std::io::ErrorKind::{FileTooLarge, NotFound, QuotaExceeded, StorageFull};
         match error.kind() {
-            StorageFull | QuotaExceeded => Self::DiskFull,
+            StorageFull | QuotaExceeded | FileTooLarge => Self::DiskFull,
             // Its quarantine was deleted, with the incarnation that it belonged to.
             NotFound => Self::Interrupted,
             _ => {

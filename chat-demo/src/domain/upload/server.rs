@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::folder::{Folder, Published, Quarantine};
 use super::job::{Step, Workshop};
 use super::logic::{Bounds, Full, Queue};
-use super::{Stage, Statistics, TOPIC, UploadError, UploadEvent};
+use super::{Stage, Statistics, TOPIC, UploadError, UploadEvent, UploadStatus};
 use crate::domain::{FileId, FileName, PersonId};
 use crate::telemetry;
 
@@ -27,6 +27,8 @@ pub(crate) enum UploadMessage {
     Step { id: FileId, step: Step },
     /// A job is over.
     Done { id: FileId, result: Result<Published, UploadError> },
+    /// All that are not over.
+    Jobs { reply: Reply<Vec<UploadStatus>> },
     /// What there is now, and what there was.
     Statistics { reply: Reply<Statistics> },
 }
@@ -100,6 +102,11 @@ impl Server for UploadServer {
             UploadMessage::Done { id, result } => {
                 self.done(&id, result);
                 self.start(cx);
+            }
+            UploadMessage::Jobs { reply } => {
+                let status =
+                    |(id, job): (&FileId, &Job)| UploadStatus { upload: id.clone(), size: job.size, stage: job.stage };
+                reply.send(self.jobs.iter().map(status).collect());
             }
             UploadMessage::Statistics { reply } => {
                 reply.send(Statistics { load: self.queue.load(), ..self.statistics });

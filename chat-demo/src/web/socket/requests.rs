@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 
 use crate::domain::room::{ChangeError, PostError, Posted, Rooms};
+use crate::domain::upload::Uploads;
 use crate::domain::{Body, ClientId, DisplayName, Kind, People, Person, RoomCode, Seq};
 use crate::store::StoreError;
+use crate::web::Web;
 
 /// Something that is done in the order in which it was asked for.
 #[derive(Debug)]
@@ -32,6 +34,7 @@ type Doing = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 pub(super) struct Requests {
     rooms: Rooms,
     people: People,
+    uploads: Uploads,
     code: RoomCode,
     author: Person,
     capacity: usize,
@@ -40,9 +43,11 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    /// Nothing asked for yet. Up to `capacity` wishes wait.
-    pub(super) fn new(rooms: Rooms, people: People, code: RoomCode, author: Person, capacity: usize) -> Self {
-        Self { rooms, people, code, author, capacity, waiting: VecDeque::new(), doing: None }
+    /// Nothing asked for yet. As many wishes wait as may be unacknowledged.
+    pub(super) fn new(web: &Web, code: RoomCode, author: Person) -> Self {
+        let (rooms, people, uploads) = (web.rooms.clone(), web.people.clone(), web.uploads.clone());
+        let capacity = web.limits.unacknowledged;
+        Self { rooms, people, uploads, code, author, capacity, waiting: VecDeque::new(), doing: None }
     }
 
     /// What comes next is asked for by this name.
@@ -78,11 +83,19 @@ impl Requests {
     }
 
     fn begin(&self, id: ClientId, wish: Wish) -> Doing {
-        let (rooms, people) = (self.rooms.clone(), self.people.clone());
+        let (rooms, people, uploads) = (self.rooms.clone(), self.people.clone(), self.uploads.clone());
         let (code, author) = (self.code, self.author.clone());
         Box::pin(async move {
             match wish {
                 Wish::Post(kind, body) => Outcome::Posted(rooms.post(code, author, id, kind, body).await),
+                Wish::Change(seq, None) => {
+                    let file = rooms.attachment(code, seq).await.ok().flatten();
+                    let deleted = rooms.change(code, author.id, seq, None).await;
+                    if let (Ok(_), Some(file)) = (&deleted, file) {
+                        uploads.discard(&file.file).await;
+                    }
+                    Outcome::Changed(deleted)
+                }
                 Wish::Change(seq, body) => Outcome::Changed(rooms.change(code, author.id, seq, body).await),
                 Wish::Rename(name) => Outcome::Renamed(people.rename(author.id, name).await),
             }

@@ -151,8 +151,7 @@ impl<'a> Session<'a> {
         live: &'a LiveSession,
     ) -> Self {
         let limits = &web.limits;
-        let (rooms, people) = (web.rooms.clone(), web.people.clone());
-        let requests = Requests::new(rooms, people, code, person.clone(), limits.unacknowledged);
+        let requests = Requests::new(web, code, person.clone());
         let bucket = Bucket::new(limits.post_burst, limits.posts_per_second, Instant::now().into_std());
         Self {
             wire,
