@@ -106,12 +106,20 @@ async fn s6_a_new_spec_decides_at_once_whether_and_how_the_child_ends() {
     let (tree, a) = one(version("v1", &journal)).await;
     tree.replace_child_spec(version("v2", &journal).restart(Restart::Transient)).await.unwrap();
     assert_eq!(tree.which_children().await.unwrap()[0].restart, Restart::Transient);
-    tell(&a, Ask::Stop(ExitReason::Normal));
-    a.child().ended(1).await;
-    // Known before the supervisor has heard of it.
-    assert_eq!(a.call(Ask::Ping).await, Err(CallError::NotRunning), "it was permanent");
+    // Who hears of the end before the supervisor does.
+    let witness = |incarnation| {
+        let a = a.clone();
+        tokio::spawn(async move {
+            a.child().ended(incarnation).await;
+            a.call(Ask::Ping).await
+        })
+    };
+    let heard = witness(1);
     settle().await;
-    assert_eq!(tree.which_children().await.unwrap()[0].state, ChildState::Stopped);
+    tell(&a, Ask::Stop(ExitReason::Normal));
+    assert_eq!(heard.await.unwrap(), Err(CallError::NotRunning));
+    settle().await;
+    assert_eq!(tree.which_children().await.unwrap()[0].state, ChildState::Stopped, "it was permanent");
 
     tree.restart_child("a").await.unwrap();
     tree.replace_child_spec(version("v3", &journal).shutdown(Shutdown::BrutalKill)).await.unwrap();
@@ -124,7 +132,10 @@ async fn s6_a_new_spec_decides_at_once_whether_and_how_the_child_ends() {
 
     tree.restart_child("a").await.unwrap();
     tree.replace_child_spec(version("v4", &journal).restart(Restart::Temporary)).await.unwrap();
+    let heard = witness(4);
+    settle().await;
     tree.kill_child("a").await.unwrap();
+    assert_eq!(heard.await.unwrap(), Err(CallError::NotRunning));
     settle().await;
     assert_eq!(tree.count_children().await.unwrap().specs, 0, "it was permanent again");
     assert_eq!(journal.take(), "+v1 -v1 +v2 -v2 +v3 +v3");
@@ -367,7 +378,7 @@ async fn s6_a_child_depends_by_its_new_spec_on_those_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s6_a_child_that_was_down_when_it_became_temporary_goes_with_the_next_group_restart() {
+async fn s6_a_child_that_was_down_when_it_became_temporary_is_removed_by_the_next_that_would_take_it_down() {
     let journal = Journal::default();
     let tree = Supervisor::new(Strategy::OneForAll)
         .child(version("v1", &journal))
@@ -381,6 +392,11 @@ async fn s6_a_child_that_was_down_when_it_became_temporary_goes_with_the_next_gr
     tree.kill_child("b").await.unwrap();
     settle().await;
     assert_eq!((tree.count_children().await.unwrap().specs, journal.take().as_str()), (1, "+v1 +b -v1 +b"));
+
+    tree.terminate_child("b").await.unwrap();
+    tree.replace_child_spec(probe("b", &journal).restart(Restart::Temporary)).await.unwrap();
+    tree.terminate_child("b").await.unwrap();
+    assert_eq!(tree.count_children().await.unwrap().specs, 0, "or when it is terminated once more");
     tree.stop().await;
 }
 

@@ -28,6 +28,7 @@ impl Machine {
         let entry = self.children.get_mut(&key)?;
         entry.held = swept;
         match entry.state {
+            State::Idle if entry.is_spent() => self.rest(key),
             State::Idle | State::Abandoned => {}
             State::Pending | State::Waiting | State::Gated => self.rest(key),
             State::Starting | State::Running => self.take_down(key, false, now),

@@ -36,6 +36,7 @@ enum Deed {
     Terminate(usize, usize),
     Restart(usize, usize),
     Delete(usize, usize),
+    Replace(usize, usize, Manner),
 }
 
 pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
@@ -43,7 +44,19 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
     (root(), scripts, proptest::collection::vec(deed(), 0..14)).prop_map(|(root, scripts, deeds)| {
         let root = named(root, Auto::Never, &mut 0);
         let scripts = scripts.into_iter().map(|(at, outcomes)| script(&root, at, outcomes)).collect();
-        let steps = deeds.into_iter().filter_map(|deed| step(&root, deed)).collect();
+        let mut steps: Vec<Step> = deeds.into_iter().filter_map(|deed| step(&root, deed)).collect();
+        let stubborn = |step: &Step| match step {
+            Step::Start { worker, .. } | Step::Replace { worker, .. } => worker.stop == Stop::Stubborn,
+            _ => false,
+        };
+        if !root.is_tame() || steps.iter().any(stubborn) {
+            // Nobody knows whom the new spec finds running: who never stops has to be killed.
+            for step in &mut steps {
+                if let Step::Replace { worker, .. } = step {
+                    worker.shutdown = Shutdown::BrutalKill;
+                }
+            }
+        }
         Scenario { root, scripts, steps }
     })
 }
@@ -156,6 +169,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         3 => (pick(), pick()).prop_map(|(at, id)| Deed::Terminate(at, id)),
         2 => (pick(), pick()).prop_map(|(at, id)| Deed::Restart(at, id)),
         1 => (pick(), pick()).prop_map(|(at, id)| Deed::Delete(at, id)),
+        3 => (pick(), pick(), manner()).prop_map(|(at, id, manner)| Deed::Replace(at, id, manner)),
     ]
 }
 
@@ -267,6 +281,10 @@ fn step(root: &Node, deed: Deed) -> Option<Step> {
         Deed::Delete(pick, id) => {
             let node = fixed(pick)?;
             Step::Delete { supervisor: node.id.clone(), id: child(node, id)? }
+        }
+        Deed::Replace(pick, id, manner) => {
+            let node = fixed(pick)?;
+            Step::Replace { supervisor: node.id.clone(), worker: worker(at(&node.workers(), id)?, node.auto, manner) }
         }
     })
 }

@@ -5,6 +5,9 @@
 //! the step was answered, which children there are in which state, how they are counted, which supervisors are new, and
 //! whether and why the root has ended. All of it has to be equal.
 //!
+//! A spec is replaced by a code change there, whose module gives all specs anew. What it gives for a child of the first start, it
+//! gives to later incarnations of the supervisor too.
+//!
 //! # Known differences
 //!
 //! Not generated, because one of the two has no defined or no comparable outcome:
@@ -20,6 +23,7 @@
 //! - *A dynamic child that asks to be left out.* On a restart Erlang's keeps an entry without a process, which nothing ever
 //!   removes. Ours drops it, as Elixir's does.
 //! - *Terminating a dynamic child that has ended.* Erlang says `ok` to any process that is dead.
+//! - *A child that is down and is made temporary.* Restarted by hand in vain, it stays in Erlang's list, and is removed here.
 //!
 //! Taken out of what is compared:
 //!

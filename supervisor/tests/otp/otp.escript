@@ -95,7 +95,16 @@ step({start, Supervisor, {worker, Id, _, _, _, Stop} = Worker}, World) ->
         case {Kind, up(Id, World)} of
             {dynamic, none} -> supervisor:start_child(Pid, [Id, Stop]);
             {dynamic, _} -> skip;
-            {static, _} -> supervisor:start_child(Pid, spec(World, Worker))
+            {static, _} -> by_hand(World, Pid, Id, supervisor:start_child(Pid, spec(World, Worker)))
+        end
+    end);
+step({replace, Supervisor, {worker, Id, Restart, _, _, _} = Worker}, World) ->
+    ask(Supervisor, World, fun(Pid, static) ->
+        Listed = [Name || {Name, _, _, _} <- lists:reverse(supervisor:which_children(Pid))],
+        case {up(Id, World), lists:member(Id, Listed)} of
+            {none, _} when Restart =:= temporary -> skip;
+            {_, false} -> {error, not_found};
+            {_, true} -> replace(World, Pid, Supervisor, Listed, Worker)
         end
     end);
 step({Ask, Supervisor, Id}, World) ->
@@ -126,6 +135,37 @@ ask(Supervisor, World = #{table := Table}, Question) ->
                     atom_to_list(Known);
                 {error, _} -> "failed"
             end
+    end.
+
+%% Added by a caller: the module does not know of it.
+by_hand(#{table := Table}, Pid, Id, Started) ->
+    case Started of
+        {ok, _} -> ets:insert(Table, {{by_hand, Pid, Id}});
+        _ -> ok
+    end,
+    Started.
+
+%% New code, that gives another spec for one of the children.
+replace(World = #{table := Table}, Pid, Supervisor, Listed, {worker, Id, _, _, _, _} = Worker) ->
+    Specs = [
+        case Name of
+            Id -> spec(World, Worker);
+            _ -> present(Pid, Name)
+        end
+     || Name <- Listed
+    ],
+    ets:member(Table, {by_hand, Pid, Id}) orelse ets:insert(Table, {{replaced, Supervisor, Id}, Worker}),
+    ets:insert(Table, {{change, Pid}, Specs}),
+    ok = sys:suspend(Pid),
+    Changed = sys:change_code(Pid, ?MODULE, undefined, []),
+    ok = sys:resume(Pid),
+    Changed.
+
+%% Of a temporary child, the arguments are forgotten: there is no other start.
+present(Pid, Name) ->
+    case supervisor:get_childspec(Pid, Name) of
+        {ok, Spec = #{start := {Module, Function, undefined}}} -> Spec#{start := {Module, Function, []}};
+        {ok, Spec} -> Spec
     end.
 
 crash(Pid, Why) ->
@@ -268,7 +308,18 @@ init({Env = #{table := Table}, {dynamic, Id, Budget, _, _, Restart, Shutdown}}) 
 init({Env = #{table := Table}, {supervisor, Id, Budget, _, _, Strategy, Auto, Children}}) ->
     ets:insert(Table, {{kind, Id}, static}),
     Flags = #{strategy => Strategy, intensity => Budget, period => 3600, auto_shutdown => Auto},
-    {ok, {Flags, [spec(Env, Child) || Child <- Children]}}.
+    case ets:take(Table, {change, self()}) of
+        [{_, Specs}] -> {ok, {Flags, Specs}};
+        [] -> {ok, {Flags, [spec(Env, last(Table, Id, Child)) || Child <- Children]}}
+    end.
+
+%% The last that it was said to be.
+last(Table, Supervisor, {worker, Id, _, _, _, _} = Worker) ->
+    case ets:lookup(Table, {replaced, Supervisor, Id}) of
+        [{_, Replaced}] -> Replaced;
+        [] -> Worker
+    end;
+last(_, _, Node) -> Node.
 
 spec(World, {worker, Id, Restart, Significant, Shutdown, Stop}) ->
     Env = maps:with([log, table], World),

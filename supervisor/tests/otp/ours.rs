@@ -6,12 +6,12 @@ use std::time::Duration;
 use supervisor::testing::settle;
 use supervisor::{
     AutoShutdown, ChildInfo, ChildRef, ChildSpec, ChildState, DeleteChildError, DynamicSupervisor,
-    DynamicSupervisorRef, NotRunning, RestartChildError, StartChildError, StartError, StartFailure, Supervisor,
-    SupervisorRef, TerminateChildError, Tree,
+    DynamicSupervisorRef, NotRunning, ReplaceChildSpecError, RestartChildError, StartChildError, StartError,
+    StartFailure, Supervisor, SupervisorRef, TerminateChildError, Tree,
 };
 
 use super::acting::{Acting, World, class, restart, worker};
-use super::scenario::{Auto, Child, Kind, Node, Scenario, Step, Strategy, Why, Worker};
+use super::scenario::{Auto, Child, Kind, Node, Restart, Scenario, Step, Strategy, Why, Worker};
 
 fn strategy(strategy: Strategy) -> supervisor::Strategy {
     match strategy {
@@ -183,6 +183,7 @@ impl Stage {
                 Some(Any::Static(supervisor)) => deleted(&supervisor.delete_child(id.clone()).await),
                 _ => "not_running",
             },
+            Step::Replace { supervisor, worker } => self.replace(supervisor, worker).await,
         }
     }
 
@@ -217,6 +218,19 @@ impl Stage {
             Err(StartChildError::AlreadyPresent(_)) => "already_present",
             Err(StartChildError::Failed { cause: StartFailure::Ignored, .. }) => "ignored",
             Err(StartChildError::NotRunning) => "not_running",
+            Err(_) => "failed",
+        }
+    }
+
+    async fn replace(&self, supervisor: &str, spec: &Worker) -> &'static str {
+        let Some(Any::Static(supervisor)) = self.supervisor(supervisor) else { return "not_running" };
+        if spec.restart == Restart::Temporary && !self.living.contains_key(&spec.id) {
+            return "skip";
+        }
+        match supervisor.replace_child_spec(worker(spec, &self.world)).await {
+            Ok(()) => "ok",
+            Err(ReplaceChildSpecError::NotFound(_)) => "not_found",
+            Err(ReplaceChildSpecError::NotRunning) => "not_running",
             Err(_) => "failed",
         }
     }

@@ -132,6 +132,11 @@ pub(crate) enum Step {
         supervisor: String,
         id: String,
     },
+    /// Another spec for a worker.
+    Replace {
+        supervisor: String,
+        worker: Worker,
+    },
 }
 
 /// A tree, the scripts of its first start, and what follows. At the end the root is stopped.
@@ -154,6 +159,17 @@ impl Node {
             }
         }
         found
+    }
+
+    /// Whether all of its workers, as they are at first, stop when they are asked to.
+    pub(crate) fn is_tame(&self) -> bool {
+        self.supervisors().iter().all(|node| match &node.kind {
+            Kind::Dynamic { .. } => true,
+            Kind::Static { children, .. } => children.iter().all(|child| match child {
+                Child::Worker(worker) => worker.stop != Stop::Stubborn,
+                Child::Supervisor(_) => true,
+            }),
+        })
     }
 
     pub(crate) fn is_dynamic(&self) -> bool {
@@ -242,6 +258,7 @@ impl fmt::Display for Step {
             Self::Terminate { supervisor, id } => write!(f, "{{terminate,{supervisor},{id}}}"),
             Self::Restart { supervisor, id } => write!(f, "{{restart,{supervisor},{id}}}"),
             Self::Delete { supervisor, id } => write!(f, "{{delete,{supervisor},{id}}}"),
+            Self::Replace { supervisor, worker } => write!(f, "{{replace,{supervisor},{worker}}}"),
         }
     }
 }
