@@ -234,6 +234,8 @@ fn s9_5_memory_follows_what_is_there() {
 
 #[cfg(feature = "metrics")]
 mod published {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use metrics_exporter_prometheus::PrometheusBuilder;
     use metrics_util::MetricKindMask;
 
@@ -242,6 +244,28 @@ mod published {
     /// The value of one series.
     fn series(text: &str, series: &str) -> Option<f64> {
         text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+    }
+
+    #[test]
+    fn s9_1_a_lookup_counts_as_found_when_its_closure_is_called() {
+        for registry in registries() {
+            let recorder = PrometheusBuilder::new().build_recorder();
+            let handle = recorder.handle();
+            let production = registry.namespace("production").unwrap();
+            let _guard = production.register("key", 1_u32).unwrap();
+            let found = || {
+                metrics::with_local_recorder(&recorder, || registry.publish_metrics());
+                series(&handle.render(), "registry_lookups_total{class=\"production\",result=\"found\"}").unwrap_or(0.0)
+            };
+            // More than the period of those that are timed, so that both kinds are among them.
+            for _ in 0..100 {
+                let before = found();
+                assert!(production.with("key", |_: &u32| (found() - before - 1.0).abs() < 0.1).unwrap());
+                let panicked = catch_unwind(AssertUnwindSafe(|| production.with("key", |_: &u32| panic!("told to"))));
+                assert!(panicked.is_err());
+                assert!((found() - before - 2.0).abs() < 0.1);
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Finding what is registered now.
 
+use std::any::type_name;
 use std::time::Instant;
 
 use super::registry::ProcessRegistry;
@@ -8,9 +9,9 @@ use crate::process::ProcessId;
 use crate::table::{Key, Scope, State, cell_of};
 use crate::telemetry::{Event, LookupResult};
 
-/// What a look at the index says.
-pub(super) enum Seen<R> {
-    Found(R),
+/// Why there was nothing to read under a name.
+#[derive(Clone, Copy)]
+pub(super) enum Missed {
     Absent(State),
     Mismatch { found: &'static str },
 }
@@ -18,25 +19,52 @@ pub(super) enum Seen<R> {
 impl ProcessRegistry {
     /// The process behind a name; `None` unless the name is ready. The fastest question: no allocation and no shared write.
     pub fn whereis(&self, scope: &Scope, name: &str) -> Option<ProcessId> {
-        let find = || {
-            let holder = self.0.table.index().peek(Key { scope, name }, |entry| match entry.status().state {
-                State::Ready => Ok(entry.owner_id()),
-                state => Err(state),
-            });
-            holder.unwrap_or(Err(State::Gone)).map_err(|state| (result_of(scope, name, state), ()))
-        };
-        self.counted(scope, name, find).ok()
+        if self.0.table.telemetry().attends() {
+            return self.whereis_attended(scope, name);
+        }
+        match self.find_holder(scope, name) {
+            Ok(holder) => {
+                self.count_found(scope);
+                Some(holder)
+            }
+            Err(state) => {
+                self.record_missed(scope, name, result_of(scope, name, state), None);
+                None
+            }
+        }
+    }
+
+    /// A lookup that is timed or told, which is decided once, before it.
+    #[cold]
+    #[inline(never)]
+    fn whereis_attended(&self, scope: &Scope, name: &str) -> Option<ProcessId> {
+        let started = Some(Instant::now());
+        match self.find_holder(scope, name) {
+            Ok(holder) => {
+                self.count_found(scope);
+                self.tell_found(scope, name, started);
+                Some(holder)
+            }
+            Err(state) => {
+                self.record_missed(scope, name, result_of(scope, name, state), started);
+                None
+            }
+        }
     }
 
     /// [`whereis`](Self::whereis) without its count, to measure what counting costs.
     #[doc(hidden)]
     pub fn whereis_uncounted(&self, scope: &Scope, name: &str) -> Option<ProcessId> {
-        let holder = self
-            .0
-            .table
-            .index()
-            .peek(Key { scope, name }, |entry| (entry.status().state == State::Ready).then(|| entry.owner_id()));
-        holder.flatten()
+        self.find_holder(scope, name).ok()
+    }
+
+    #[inline(always)]
+    fn find_holder(&self, scope: &Scope, name: &str) -> Result<ProcessId, State> {
+        let holder = self.0.table.index().peek(Key { scope, name }, |entry| match entry.status().state {
+            State::Ready => Ok(entry.owner_id()),
+            state => Err(state),
+        });
+        holder.unwrap_or(Err(State::Gone))
     }
 
     /// Calls `f` with the value of a name, without cloning it.
@@ -53,48 +81,81 @@ impl ProcessRegistry {
         name: &str,
         f: impl FnOnce(&T) -> R,
     ) -> Result<R, LookupError> {
-        self.counted(scope, name, || match self.look(scope, name, f) {
-            Seen::Found(value) => Ok(value),
-            Seen::Mismatch { found } => {
-                let expected = std::any::type_name::<T>();
-                Err((
-                    LookupResult::TypeMismatch,
-                    LookupError::TypeMismatch { at: scope.subject(name), expected, found },
-                ))
-            }
-            Seen::Absent(state) => Err(absent(scope, name, state)),
-        })
+        if self.0.table.telemetry().attends() {
+            return self.with_attended(scope, name, f);
+        }
+        // Counted while the value is borrowed, next to work that it does not wait for: behind the last atomic operation of
+        // the borrow it would cost twice as much.
+        let seen = self.look(scope, name, |value| {
+            self.count_found(scope);
+            f(value)
+        });
+        match seen {
+            Ok(value) => Ok(value),
+            Err(missed) => Err(self.missed(scope, name, type_name::<T>(), missed, None)),
+        }
     }
 
-    /// Does a lookup and counts it. Whether it is also timed or told is decided once, before it.
-    #[inline]
-    fn counted<R, E>(
+    /// A lookup that is timed or told, which is decided once, before it.
+    #[cold]
+    #[inline(never)]
+    fn with_attended<T: Send + Sync + 'static, R>(
         &self,
         scope: &Scope,
         name: &str,
-        look: impl FnOnce() -> Result<R, (LookupResult, E)>,
-    ) -> Result<R, E> {
-        let telemetry = self.0.table.telemetry();
-        if telemetry.attends() {
-            return self.attended(scope, name, look);
+        f: impl FnOnce(&T) -> R,
+    ) -> Result<R, LookupError> {
+        let started = Some(Instant::now());
+        let seen = self.look(scope, name, |value| {
+            self.count_found(scope);
+            f(value)
+        });
+        match seen {
+            Ok(value) => {
+                self.tell_found(scope, name, started);
+                Ok(value)
+            }
+            Err(missed) => Err(self.missed(scope, name, type_name::<T>(), missed, started)),
         }
-        let seen = look();
-        telemetry.count(scope, event_of(&seen));
-        seen.map_err(|(_, error)| error)
+    }
+
+    #[inline]
+    fn count_found(&self, scope: &Scope) {
+        self.0.table.telemetry().count(scope, Event::Lookup(LookupResult::Found));
+    }
+
+    /// Behind the lookup, since it may run code of the user.
+    fn tell_found(&self, scope: &Scope, name: &str, started: Option<Instant>) {
+        self.0.table.telemetry().tell(scope, name, Event::Lookup(LookupResult::Found), started);
     }
 
     #[cold]
-    #[inline(never)]
-    fn attended<R, E>(
+    fn missed(
         &self,
         scope: &Scope,
         name: &str,
-        look: impl FnOnce() -> Result<R, (LookupResult, E)>,
-    ) -> Result<R, E> {
-        let started = Instant::now();
-        let seen = look();
-        self.0.table.telemetry().record(scope, name, event_of(&seen), Some(started));
-        seen.map_err(|(_, error)| error)
+        expected: &'static str,
+        missed: Missed,
+        started: Option<Instant>,
+    ) -> LookupError {
+        let (result, error) = match missed {
+            Missed::Absent(state) => absent(scope, name, state),
+            Missed::Mismatch { found } => {
+                let at = scope.subject(name);
+                (LookupResult::TypeMismatch, LookupError::TypeMismatch { at, expected, found })
+            }
+        };
+        self.record_missed(scope, name, result, started);
+        error
+    }
+
+    #[cold]
+    fn record_missed(&self, scope: &Scope, name: &str, result: LookupResult, started: Option<Instant>) {
+        let telemetry = self.0.table.telemetry();
+        telemetry.count(scope, Event::Lookup(result));
+        if started.is_some() {
+            telemetry.tell(scope, name, Event::Lookup(result), started);
+        }
     }
 
     /// [`with`](Self::with) without its count, to measure what counting costs.
@@ -105,10 +166,7 @@ impl ProcessRegistry {
         name: &str,
         f: impl FnOnce(&T) -> R,
     ) -> Option<R> {
-        match self.look(scope, name, f) {
-            Seen::Found(value) => Some(value),
-            _ => None,
-        }
+        self.look(scope, name, f).ok()
     }
 
     /// A clone of the value of a name.
@@ -120,30 +178,25 @@ impl ProcessRegistry {
         self.with(scope, name, T::clone)
     }
 
+    /// Calls `f` on the value of a ready name.
+    // Inlined wherever it is used: what it gives goes through memory otherwise.
+    #[inline(always)]
     pub(super) fn look<T: Send + Sync + 'static, R>(
         &self,
         scope: &Scope,
         name: &str,
         f: impl FnOnce(&T) -> R,
-    ) -> Seen<R> {
+    ) -> Result<R, Missed> {
         let seen = self.0.table.index().peek(Key { scope, name }, |entry| match entry.status().state {
             State::Ready => match cell_of::<T>(entry) {
                 // Emptied between the two looks: it is gone, or between two incarnations.
-                Some(cell) => cell.read(f).map_or_else(|| Seen::Absent(entry.status().state), Seen::Found),
-                None => Seen::Mismatch { found: entry.cell().type_name() },
+                Some(cell) => cell.read(f).ok_or_else(|| Missed::Absent(entry.status().state)),
+                None => Err(Missed::Mismatch { found: entry.cell().type_name() }),
             },
-            state => Seen::Absent(state),
+            state => Err(Missed::Absent(state)),
         });
-        seen.unwrap_or(Seen::Absent(State::Gone))
+        seen.unwrap_or(Err(Missed::Absent(State::Gone)))
     }
-}
-
-#[inline]
-fn event_of<R, E>(seen: &Result<R, (LookupResult, E)>) -> Event {
-    Event::Lookup(match seen {
-        Ok(_) => LookupResult::Found,
-        Err((result, _)) => *result,
-    })
 }
 
 #[cold]

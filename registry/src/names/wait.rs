@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::lookup::Seen;
+use super::lookup::Missed;
 use super::registry::ProcessRegistry;
 use crate::error::{NameProblem, WaitError};
 use crate::table::{Key, Scope, SlotRef, State};
@@ -119,13 +119,15 @@ impl ProcessRegistry {
         name: &str,
     ) -> Option<Result<T, WaitError>> {
         match self.look(scope, name, T::clone) {
-            Seen::Found(value) => Some(Ok(value)),
-            Seen::Mismatch { found } => {
+            Ok(value) => Some(Ok(value)),
+            Err(Missed::Mismatch { found }) => {
                 let expected = std::any::type_name::<T>();
                 Some(Err(WaitError::TypeMismatch { at: scope.subject(name), expected, found }))
             }
-            Seen::Absent(_) if scope.is_closed() => Some(Err(WaitError::NamespaceClosed { at: scope.subject(name) })),
-            Seen::Absent(_) => None,
+            Err(Missed::Absent(_)) if scope.is_closed() => {
+                Some(Err(WaitError::NamespaceClosed { at: scope.subject(name) }))
+            }
+            Err(Missed::Absent(_)) => None,
         }
     }
 

@@ -33,8 +33,7 @@ pub(crate) fn turn() -> bool {
 pub(super) struct Samples {
     nanos: [AtomicU32; KEPT],
     written: AtomicU64,
-    /// How many the last scrape has seen. Touched by scrapes only.
-    #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "read by the bridge"))]
+    /// How many the last scrape has seen. Touched by scrapes, and when its registry has ended.
     scraped: AtomicU64,
 }
 
@@ -51,6 +50,12 @@ impl Samples {
         let nanos = u32::try_from(took.as_nanos()).unwrap_or(u32::MAX);
         self.nanos[written as usize % KEPT].store(nanos, Relaxed);
         self.written.store(written + 1, Release);
+    }
+
+    /// Forgets all of them. Nobody notes one meanwhile, or takes any.
+    pub(super) fn clear(&self) {
+        self.written.store(0, Relaxed);
+        self.scraped.store(0, Relaxed);
     }
 
     /// What came since the last call, as far as it is kept. By one scrape at a time.

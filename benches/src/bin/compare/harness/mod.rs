@@ -18,4 +18,4 @@ pub(crate) use elixir::run_script;
 pub(crate) use machine::{describe, load};
 pub(crate) use pair::{Job, Pair};
 pub(crate) use results::Results;
-pub(crate) use turns::{Contender, take_turns};
+pub(crate) use turns::{Contender, take_turns, take_turns_of_rows};

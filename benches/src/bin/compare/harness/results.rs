@@ -65,13 +65,18 @@ impl Results {
     /// How many times as long `one` takes as `other`: the median over the turns that both of them have, or the ratio of
     /// their lower quartiles if they did not take turns.
     pub(crate) fn ratio(&self, row: &str, one: &str, other: &str) -> Option<f64> {
-        let (first, second) = (self.find(row, one)?, self.find(row, other)?);
-        if first.in_turn && second.in_turn {
+        self.ratio_of((row, one), (row, other))
+    }
+
+    /// [`ratio`](Self::ratio) of contenders of two rows that took their turns together.
+    pub(crate) fn ratio_of(&self, one: (&str, &str), other: (&str, &str)) -> Option<f64> {
+        let (first, second) = (self.find(one.0, one.1)?, self.find(other.0, other.1)?);
+        if first.in_turn && second.in_turn && first.turns.len() == second.turns.len() {
             let pairs = first.turns.iter().zip(&second.turns);
             let mut ratios: Vec<f64> = pairs.filter_map(|(first, second)| Some((*first)? / (*second)?)).collect();
             return quantile(&mut ratios, 0.5);
         }
-        Some(self.figure(row, one)?.lower_quartile / self.figure(row, other)?.lower_quartile)
+        Some(self.figure(one.0, one.1)?.lower_quartile / self.figure(other.0, other.1)?.lower_quartile)
     }
 
     /// Each row with the names of its contenders.

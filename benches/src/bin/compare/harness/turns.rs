@@ -19,22 +19,37 @@ impl<'a> Contender<'a> {
 const TRIES: usize = 4;
 
 /// Lets each contender have `turns` turns, after one to warm up, and notes them as rounds of `row`.
-pub(crate) fn take_turns(results: &mut Results, row: &str, turns: usize, mut contenders: Vec<Contender<'_>>) {
-    for contender in &mut contenders {
+pub(crate) fn take_turns(results: &mut Results, row: &str, turns: usize, contenders: Vec<Contender<'_>>) {
+    take_turns_of_rows(results, turns, [(row, contenders)]);
+}
+
+/// [`take_turns`] for several rows: a turn of each, and then the next turn, so that they can be compared with each other.
+pub(crate) fn take_turns_of_rows<const ROWS: usize>(
+    results: &mut Results,
+    turns: usize,
+    mut rows: [(&str, Vec<Contender<'_>>); ROWS],
+) {
+    for contender in rows.iter_mut().flat_map(|(_, contenders)| contenders) {
         (contender.round)();
     }
-    let count = contenders.len();
     for turn in 0..turns {
-        let mut rounds = vec![None; count];
-        for offset in 0..count {
-            let at = (turn + offset) % count;
-            rounds[at] = (0..TRIES).map(|_| (contenders[at].round)()).find(|round| round.clean);
+        for (row, contenders) in &mut rows {
+            take_turn(results, row, turn, contenders);
         }
-        for (contender, round) in contenders.iter().zip(&rounds) {
-            results.note_turn(row, contender.name, round.map(|round| round.nanos));
-            if let Some(allocations) = round.and_then(|round| round.allocations) {
-                results.note_allocations(row, contender.name, allocations);
-            }
+    }
+}
+
+fn take_turn(results: &mut Results, row: &str, turn: usize, contenders: &mut [Contender<'_>]) {
+    let count = contenders.len();
+    let mut rounds = vec![None; count];
+    for offset in 0..count {
+        let at = (turn + offset) % count;
+        rounds[at] = (0..TRIES).map(|_| (contenders[at].round)()).find(|round| round.clean);
+    }
+    for (contender, round) in contenders.iter().zip(&rounds) {
+        results.note_turn(row, contender.name, round.map(|round| round.nanos));
+        if let Some(allocations) = round.and_then(|round| round.allocations) {
+            results.note_allocations(row, contender.name, allocations);
         }
     }
 }

@@ -11,7 +11,7 @@ use benches::names;
 use dashmap::DashMap;
 
 use super::registered;
-use crate::harness::{Contender, Job, Pair, Results, take_turns, timed};
+use crate::harness::{Contender, Job, Pair, Results, take_turns, take_turns_of_rows, timed};
 use crate::peers::{kameo, ractor};
 use crate::who;
 
@@ -34,10 +34,10 @@ pub(super) fn rows(results: &mut Results, pair: &Pair) {
         let ractors = ractor::Named::spawn(&names);
         let kameos = kameo::Named::register(&names);
         for (label, mix) in [("hit", Mix::Hit), ("hot key", Mix::Hot), ("miss", Mix::Miss)] {
-            for threads in [1, 2] {
-                let row = format!("lookup {label} n={count} t={threads}");
-                take_turns(results, &row, TURNS, contenders(&names, mix, threads, pair));
-            }
+            let [one, two] = [1, 2].map(|threads| format!("lookup {label} n={count} t={threads}"));
+            let rows = [(one.as_str(), 1), (two.as_str(), 2)];
+            let rows = rows.map(|(row, threads)| (row, contenders(&names, mix, threads, pair)));
+            take_turns_of_rows(results, TURNS, rows);
         }
         if count == 10 {
             held(results, pair, &names);
