@@ -8,6 +8,7 @@ const ANSWER_TIMEOUT = 20_000; // longer than the server goes on trying
 const QUIET_BEFORE_PING = 25_000;
 const PONG_TIMEOUT = 8_000;
 const ACTIVE_AGAIN = 20_000;
+const READ_AGAIN = 1_000;
 const TYPING_AGAIN = 10_000;
 const TYPING_IDLE = 5_000;
 const FIRST_WAIT = 250;
@@ -20,7 +21,7 @@ export const newId = () =>
  * Keeps a room up to date, and passes wishes on in the order in which they came.
  *
  * `on` is told: `status(state, text, seconds)` with the state "wait", "live" or "lost"; `welcome`, `message`, `changed`,
- * `members`, `joined`, `left`, `presence`, `typing` with the frame; `wish(wish, text)` when the state of a wish has changed to
+ * `members`, `joined`, `left`, `presence`, `typing`, `rooms`, `mentioned` with the frame; `wish(wish, text)` when the state of a wish has changed to
  * "pending", "answered" or "failed".
  */
 export class RoomClient {
@@ -35,6 +36,9 @@ export class RoomClient {
   #flying = null; // the id of the wish that waits for its answer
   #wishes = new Map(); // id -> { id, type, body, seq, at, state }
   #activeSince = 0;
+  #read = 0;
+  #readTold = 0;
+  #readTimer = 0;
   #typingSince = 0;
   #typingTimer = 0;
 
@@ -133,6 +137,26 @@ export class RoomClient {
     this.#send({ type: "active" });
   }
 
+  /** The person has read up to this message: told at once, and what is read within a second after that at its end. */
+  read(seq) {
+    this.#read = Math.max(this.#read, seq);
+    if (!this.#readTimer) this.#tellRead();
+  }
+
+  /** The page goes away: what waits to be told is told now. */
+  leave() {
+    this.#tellRead();
+  }
+
+  #tellRead() {
+    clearTimeout(this.#readTimer);
+    this.#readTimer = 0;
+    if (!this.live || this.#read <= this.#readTold) return;
+    this.#readTold = this.#read;
+    this.#send({ type: "read", seq: this.#read });
+    this.#readTimer = setTimeout(() => this.#tellRead(), READ_AGAIN);
+  }
+
   /** Called at each key: tells the others, again while it goes on, and that it has stopped. */
   typing() {
     clearTimeout(this.#typingTimer);
@@ -180,6 +204,7 @@ export class RoomClient {
         this.#on.welcome(frame);
         if (frame.reset) return;
         this.#on.status("live", "Connected");
+        this.#tellRead();
         return this.#pump();
       case "message":
         if (frame.seq <= this.last) return;
@@ -211,7 +236,8 @@ export class RoomClient {
   }
 
   #drop(why, closeCode) {
-    for (const timer of [this.#pingTimer, this.#retryTimer, this.#answerTimer, this.#typingTimer]) clearTimeout(timer);
+    for (const timer of [this.#pingTimer, this.#retryTimer, this.#answerTimer, this.#typingTimer, this.#readTimer]) clearTimeout(timer);
+    this.#readTimer = this.#readTold = 0;
     const old = this.#socket;
     this.#socket = null;
     this.#joined = false;

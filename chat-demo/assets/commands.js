@@ -7,7 +7,7 @@ const COMMANDS = {
   me: ["…", "Say what you do: /me waves"],
   who: ["", "Show who is here"],
   join: ["CODE", "Go to another room"],
-  leave: ["", "Go to the first page"],
+  leave: ["", "Leave this room for good"],
   help: ["", "Show this"],
 };
 
@@ -16,6 +16,9 @@ const KEYS = {
   "Shift + Enter": "Begin a new line",
   "↑": "Edit your last message",
   "Escape": "Leave it as it was",
+  "@NAME": "Mention somebody",
+  "Ctrl + K": "Go to another room (⌘ K on a Mac)",
+  "Alt + ↑ ↓": "Go to the room before, or after",
   "?": "Show this, outside of the message field",
   "//": "Begin a message with a slash",
 };

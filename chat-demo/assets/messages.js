@@ -53,18 +53,29 @@ function fileLink(seq, file) {
   return link;
 }
 
+/** A text as nodes, with whom it mentions by the names that it says; a mention of `me` stands out. */
+function textNodes(text, mentions, me) {
+  if (!mentions?.length) return [text];
+  const quoted = (name) => name.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
+  const names = mentions.map((person) => person.name).sort((a, b) => b.length - a.length).map(quoted);
+  const mention = new RegExp(`(?<![\\p{L}\\p{N}])(@(?:${names.join("|")}))(?![\\p{L}\\p{N}])`, "giu");
+  const mine = mentions.filter((person) => person.id === me.id).map((person) => `@${person.name}`.toLowerCase());
+  return text.split(mention).map((part, index) =>
+    index % 2 ? make("span", mine.includes(part.toLowerCase()) ? "mention me" : "mention", part) : part);
+}
+
 /** The element of a message, sent or to be sent. */
-export function messageItem({ seq, id, author, at, kind, body, state, file }, me) {
+export function messageItem({ seq, id, author, at, kind, body, state, file, mentions }, me) {
   const time = make("time", "", clock.format(at));
   time.dateTime = new Date(at).toISOString();
   time.title = fullDate.format(at);
   const mine = author.id === me.id;
   const meta = make("p", "meta", make("span", "author", mine ? "You" : author.name), time);
   const item = make("li", `message ${hue(author.id)}${mine ? " mine" : ""}`);
-  const bubble = make("p", "bubble", body);
+  const bubble = make("p", "bubble", ...textNodes(body, mentions, me));
   if (kind === "action") {
     item.classList.add("action");
-    bubble.replaceChildren(make("span", "actor", author.name), " ", make("span", "act", body));
+    bubble.replaceChildren(make("span", "actor", author.name), " ", make("span", "act", ...textNodes(body, mentions, me)));
   }
   item.append(avatar(author.name), meta, bubble);
   if (file && state !== "deleted") {
@@ -73,19 +84,19 @@ export function messageItem({ seq, id, author, at, kind, body, state, file }, me
   }
   Object.assign(item.dataset, { author: author.id, at, id });
   if (seq) item.dataset.seq = seq;
-  if (state) alter(item, { body, state });
+  if (state) alter(item, { body, state, mentions }, me);
   return item;
 }
 
 /** Shows a message as its author has changed it. */
-export function alter(item, { body, state }) {
+export function alter(item, { body, state, mentions }, me) {
   const gone = state === "deleted";
   item.dataset.state = state;
   item.classList.toggle("deleted", gone);
   if (gone) find(".file", item)?.remove();
   find(".bubble", item).hidden = false;
   if (gone) find(".bubble", item).textContent = "This message was deleted";
-  else words(item).textContent = body;
+  else words(item).replaceChildren(...textNodes(body, mentions, me));
   find(".changed", item)?.remove();
   if (!gone) find(".bubble", item).after(make("span", "changed", "edited"));
 }
@@ -106,6 +117,7 @@ export function readItem(item) {
     body: written(item),
     state: item.dataset.state,
     file: item.dataset.file && JSON.parse(item.dataset.file),
+    mentions: item.dataset.mentions && JSON.parse(item.dataset.mentions),
   };
 }
 

@@ -2,6 +2,7 @@
 
 import { MAX_BODY, newId, RoomClient } from "./client.js";
 import { showHelp, understand } from "./commands.js";
+import { grouped, roomList } from "./rooms.js";
 import { alter, arrange, avatar, find, hue, make, messageItem, readItem, written } from "./messages.js";
 import { uploads } from "./upload.js";
 
@@ -24,6 +25,7 @@ export function start(page) {
   const items = new Map(); // id of a message that is on its way -> its element
   const memory = (key) => `${key}:${code}:${me.id}`;
   let unread = 0;
+  let called = 0; // how many of the unread mention this person
   let editing = null; // the element of the message that is being edited
 
   // History
@@ -32,13 +34,16 @@ export function start(page) {
   const toEnd = () => {
     log.scrollTop = log.scrollHeight;
     jump.hidden = true;
-    unread = 0;
+    unread = called = 0;
+    if (!document.hidden) client.read(client.last);
     showTitle();
   };
-  const showTitle = () => {
-    document.title = (unread ? `(${unread}) ` : "") + page.dataset.title;
+  function showTitle() {
+    const [all, mentions] = [unread + rooms.unread, called + rooms.mentions];
+    document.title = (all ? `(${mentions ? `${all}, @${mentions}` : all}) ` : "") + page.dataset.title;
     jump.textContent = `${unread} new ${unread === 1 ? "message" : "messages"} ↓`;
-  };
+  }
+  const rooms = roomList(code, showTitle);
   const all = () => [...list.querySelectorAll(".message")];
 
   function adopt(nodes) {
@@ -72,18 +77,23 @@ export function start(page) {
     list.append(item);
     arrange(item, previous);
     find("#empty").hidden = true;
-    if (message.author.id !== me.id && (document.hidden || !follow)) unread += 1;
+    if (message.author.id !== me.id && (document.hidden || !follow)) {
+      unread += 1;
+      if (message.mentions?.some((person) => person.id === me.id)) called += 1;
+    }
     if (follow && !document.hidden) toEnd();
     else if (follow) log.scrollTop = log.scrollHeight;
     else jump.hidden = unread === 0;
     showTitle();
   }
 
-  function divide() {
+  /** A line before `item`, or at the end. */
+  function divide(item = null) {
     find("#unread")?.remove();
     const line = make("li", "unread-line", "New");
     line.id = "unread";
-    list.append(line);
+    const day = item?.previousElementSibling;
+    list.insertBefore(line, day?.classList.contains("day") ? day : item);
   }
 
   async function loadEarlier(event) {
@@ -149,7 +159,7 @@ export function start(page) {
     const item = list.querySelector(`[data-seq="${message.seq}"]`);
     if (!item) return;
     if (editing === item && message.state === "deleted") endEdit();
-    alter(item, message);
+    alter(item, message, me);
     if (message.state === "deleted") find(".tools", item)?.remove();
   }
 
@@ -274,9 +284,9 @@ export function start(page) {
     if (state !== "live") for (const id of writing) typing({ id, on: false });
     say(text);
   }
-  function note(text) {
+  function note(text, time = 4_000) {
     say(text);
-    noteTimer = setTimeout(() => client.live && say("Connected"), 4_000);
+    noteTimer = setTimeout(() => client.live && say("Connected"), time);
   }
 
   const url = new URL(`/rooms/${code}/socket`, location.href);
@@ -294,6 +304,8 @@ export function start(page) {
     left,
     presence,
     typing,
+    rooms: (frame) => rooms.show(frame),
+    mentioned: ({ by, room }) => note(`${by.name} mentions you in ${grouped(room)}`, 15_000),
   });
 
   // What the person does
@@ -343,7 +355,7 @@ export function start(page) {
       say(`${names.length} here: ${names.join(", ")}`);
     },
     join(wanted) { location.assign(`/rooms?${new URLSearchParams({ code: wanted })}`); },
-    leave() { location.assign("/"); },
+    leave() { find("#leave").requestSubmit(); },
     help() { showHelp(() => field.focus()); },
   };
 
@@ -355,7 +367,7 @@ export function start(page) {
   });
   field.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && editing) return endEdit();
-    if (event.key === "ArrowUp" && !field.value) {
+    if (event.key === "ArrowUp" && !event.altKey && !field.value) {
       const mine = all().findLast((item) => find(".tools", item));
       if (mine) { event.preventDefault(); edit(mine); }
       return;
@@ -366,10 +378,19 @@ export function start(page) {
     submit();
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "?" || event.target.matches("input, textarea")) return;
-    event.preventDefault();
     const before = document.activeElement;
-    showHelp(() => before.focus());
+    const back = () => before.focus();
+    const plain = !event.ctrlKey && !event.metaKey;
+    if (event.key === "?" && plain && !event.target.matches("input, textarea")) {
+      event.preventDefault();
+      showHelp(back);
+    } else if (event.key.toLowerCase() === "k" && !plain && !event.altKey && !event.shiftKey) {
+      event.preventDefault();
+      rooms.choose(back);
+    } else if (event.altKey && plain && ["ArrowUp", "ArrowDown"].includes(event.key) && !find("dialog")) {
+      event.preventDefault();
+      rooms.step(event.key === "ArrowUp" ? -1 : 1);
+    }
   });
   for (const doing of ["keydown", "pointerdown", "pointermove", "wheel"]) {
     document.addEventListener(doing, () => client.active(away.has(me.id)), { passive: true });
@@ -379,6 +400,7 @@ export function start(page) {
   find("#cancel").addEventListener("click", () => { endEdit(); field.focus(); });
   find("#now").addEventListener("click", () => client.connect());
   find("#earlier")?.addEventListener("click", loadEarlier);
+  addEventListener("pagehide", () => client.leave());
   addEventListener("online", () => !client.live && client.connect());
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && atEnd()) toEnd();
@@ -387,6 +409,9 @@ export function start(page) {
 
   list.replaceChildren(...adopted);
   arrangeAll();
+  const read = Number(page.dataset.read);
+  const news = all().find((item) => Number(item.dataset.seq) > read && Number(item.dataset.author) !== me.id);
+  if (news) divide(news);
   field.value = sessionStorage.getItem(memory("draft")) ?? "";
   measure();
   for (const entry of JSON.parse(sessionStorage.getItem(memory("unsent")) ?? "[]")) enqueue(entry);

@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::domain::People;
 use crate::domain::account::Accounts;
 use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
 use crate::domain::upload::{Ffmpeg, Folder, Uploads};
+use crate::domain::{People, Visits};
 use crate::store::{Location, OpenError, Place, Store};
 use crate::web::{self, Bounds, Cookies, Doors, Endpoint, LiveSessions, Origins, Web};
 use crate::{health, telemetry};
@@ -117,6 +117,7 @@ impl App {
         let web = Web {
             rooms: rooms.clone(),
             presences,
+            visits: Visits::new(&namespace, store.clone()),
             people: People::new(&namespace, store.clone()),
             uploads: uploads.clone(),
             store,

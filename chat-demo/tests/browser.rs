@@ -33,6 +33,14 @@ async fn two_tabs_are_one_person_who_is_online_or_away() {
     tokio::task::block_in_place(|| program::run(&mut test));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn two_rooms_by_keys_alone() {
+    let Some(mut test) = script("keyboard.mjs") else { return };
+    let server = Server::with_limits(chat_demo::config::Limits::default()).await;
+    test.env("BASE", server.app.url());
+    tokio::task::block_in_place(|| program::run(&mut test));
+}
+
 #[test]
 fn two_browsers_come_back_when_the_program_does() {
     let Some(mut test) = script("restart.mjs") else { return };

@@ -58,7 +58,7 @@ async fn the_first_page_is_light() {
         let imports = if path.ends_with(".js") { quoted(&asset.body, "./") } else { Vec::new() };
         wanted.extend(imports.iter().map(|import| format!("{folder}/{}", &import[2..])));
     }
-    assert_eq!(loaded.len(), 8, "{loaded:?}");
+    assert_eq!(loaded.len(), 9, "{loaded:?}");
     assert!(ada.get("/assets/old/chat.js").await.header("cache-control").unwrap().contains("no-cache"));
     println!("a room with everything it loads: {weight} bytes");
     assert!(weight < 60_000, "{weight} bytes");

@@ -92,6 +92,7 @@ impl Draft {
             kind,
             body,
             attachment,
+            mentions: Vec::new(),
             at,
             revision: Revision::default(),
             state: MessageState::Said,
@@ -142,6 +143,8 @@ pub struct Message {
     pub body: Body,
     /// The file that came with it; a deleted message has none.
     pub attachment: Option<Box<Attachment>>,
+    /// Whom it mentions, by the names that it says.
+    pub mentions: Vec<Person>,
     /// When it reached the room.
     pub at: UnixMillis,
     /// The change by which it became what it is.

@@ -16,6 +16,7 @@ pub(crate) mod sqlite;
 #[cfg(test)]
 mod tests;
 mod token;
+mod visits;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ pub use place::{DatabaseUrl, Location, OpenError};
 use request::Request;
 use server::StoreServer;
 pub use token::SessionToken;
+pub use visits::Visit;
 
 use crate::domain::{Body, Draft, Message, PersonId, Revision, RoomCode, Seq, UnixMillis};
 

@@ -2,7 +2,7 @@
 
 use supervisor::Reply;
 
-use super::{Account, AccountOf, Changed, NewSession, Page, PasswordHash, SessionToken, StoreError, Stored};
+use super::{Account, AccountOf, Changed, NewSession, Page, PasswordHash, SessionToken, StoreError, Stored, Visit};
 use crate::domain::{
     Body, DisplayName, Draft, LoginName, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
 };
@@ -89,6 +89,31 @@ pub(crate) enum Request {
         session: NewSession,
         reply: Answer<bool>,
     },
+    Visit {
+        person: PersonId,
+        room: RoomCode,
+        at: UnixMillis,
+        reply: Answer<bool>,
+    },
+    Read {
+        person: PersonId,
+        room: RoomCode,
+        seq: Seq,
+        reply: Answer<bool>,
+    },
+    Leave {
+        person: PersonId,
+        room: RoomCode,
+        reply: Answer<bool>,
+    },
+    Visits {
+        person: PersonId,
+        reply: Answer<Vec<Visit>>,
+    },
+    Visitors {
+        room: RoomCode,
+        reply: Answer<Vec<PersonId>>,
+    },
     Secret {
         name: &'static str,
         fresh: String,
@@ -113,6 +138,9 @@ impl Request {
                 | Self::OpenSession { .. }
                 | Self::EndSession { .. }
                 | Self::ChangePassword { .. }
+                | Self::Visit { .. }
+                | Self::Read { .. }
+                | Self::Leave { .. }
                 | Self::Secret { .. }
                 | Self::Ping { .. }
         )

@@ -1,7 +1,7 @@
 //! What all databases have in common: how values become columns, and when a message may be changed.
 
 use super::Changed;
-use crate::domain::{Attachment, Body, Kind, Message, MessageState, PersonId};
+use crate::domain::{Attachment, Body, DisplayName, Kind, Message, MessageState, Person, PersonId};
 
 /// The message, if `author` may change it into this; otherwise what is to be answered.
 pub(super) fn changeable(found: Option<Message>, author: PersonId, body: Option<&Body>) -> Result<Message, Changed> {
@@ -16,6 +16,17 @@ pub(super) fn changeable(found: Option<Message>, author: PersonId, body: Option<
         (_, Some(body)) if *body == message.body => Err(Changed::Done(message)),
         _ => Ok(message),
     }
+}
+
+/// Whom a message mentions, from lines of number and name.
+pub(super) fn all_mentioned(lines: Option<&str>) -> Vec<Person> {
+    let person = |line: &str| {
+        let (id, name) = line.split_once(' ')?;
+        Some(Person { id: PersonId(id.parse().ok()?), name: DisplayName::parse(name).ok()? })
+    };
+    let mut all: Vec<_> = lines.unwrap_or_default().lines().filter_map(person).collect();
+    all.sort_by_key(|person| person.id);
+    all
 }
 
 pub(super) fn state(code: i64) -> MessageState {

@@ -19,13 +19,14 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Name, media type, text.
-const ASSETS: [(&str, &str, &str); 8] = [
+const ASSETS: [(&str, &str, &str); 9] = [
     (STYLE, CSS, include_str!("../../assets/chat.css")),
     (SCRIPT, JS, include_str!("../../assets/chat.js")),
     ("client.js", JS, include_str!("../../assets/client.js")),
     ("commands.js", JS, include_str!("../../assets/commands.js")),
     ("messages.js", JS, include_str!("../../assets/messages.js")),
     ("room.js", JS, include_str!("../../assets/room.js")),
+    ("rooms.js", JS, include_str!("../../assets/rooms.js")),
     ("upload.js", JS, include_str!("../../assets/upload.js")),
     (ICON, SVG, include_str!("../../assets/icon.svg")),
 ];
@@ -45,7 +46,20 @@ pub(crate) async fn serve(Path((version, name)): Path<(String, String)>) -> Resp
     };
     // A page of another version of the program gets what there is, and keeps it no longer than it must.
     let keep = if version == format!("{VERSION:016x}") { "public, max-age=31536000, immutable" } else { "no-cache" };
-    ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, keep)], text).into_response()
+    ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, keep)], slim(text)).into_response()
+}
+
+/// The text without what only its readers here need: indentation, and lines that are a comment. Lines keep their numbers.
+fn slim(text: &str) -> String {
+    let comment = |line: &str| line.starts_with("//") || line.starts_with("/*") && line.ends_with("*/");
+    let mut slim = String::with_capacity(text.len());
+    for line in text.lines().map(str::trim_start) {
+        if !comment(line) {
+            slim.push_str(line);
+        }
+        slim.push('\n');
+    }
+    slim
 }
 
 /// FNV-1a.
@@ -62,4 +76,25 @@ const fn version() -> u64 {
         file += 1;
     }
     hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_goes_over_lines_so_that_none_is_changed_by_what_is_left_out() {
+        for (name, media_type, text) in ASSETS {
+            for line in text.lines().filter(|_| media_type == JS) {
+                assert!(line.matches('`').count() % 2 == 0 && !line.ends_with('\\'), "{name}: {line}");
+            }
+            assert_eq!(slim(text).lines().count(), text.lines().count(), "{name}");
+        }
+    }
+
+    #[test]
+    fn indentation_and_comments_are_left_out() {
+        let text = "a {\n  // b\n  c: 1; // d\n  /** e */\n  /* f */ g\n}\n";
+        assert_eq!(slim(text), "a {\n\nc: 1; // d\n\n/* f */ g\n}\n");
+    }
 }

@@ -36,7 +36,13 @@ pub(super) struct Wanted {
 /// `GET /`
 pub(super) async fn home(State(web): State<Web>, headers: HeaderMap) -> Response {
     match visitor(&web, &headers).await {
-        Ok(person) => page::home(person.as_ref(), None).into_response(),
+        Ok(person) => {
+            let visits = match &person {
+                Some(person) => web.visits.of(person.id).await.unwrap_or_default(),
+                None => Vec::new(),
+            };
+            page::home(person.as_ref(), &visits, None).into_response()
+        }
         Err(error) => unavailable(&error),
     }
 }
@@ -110,7 +116,8 @@ pub(super) type SetCookie = AppendHeaders<[(axum::http::HeaderName, axum::http::
 async fn name_visitor(web: &Web, headers: &HeaderMap, name: &str) -> Result<Option<SetCookie>, Response> {
     let name = DisplayName::parse(name).map_err(|error| {
         telemetry::refused("name");
-        (StatusCode::UNPROCESSABLE_ENTITY, page::home(None, Some(&page::sentence(&error.to_string())))).into_response()
+        (StatusCode::UNPROCESSABLE_ENTITY, page::home(None, &[], Some(&page::sentence(&error.to_string()))))
+            .into_response()
     })?;
     remember(web, headers, name).await.map_err(|error| unavailable(&error))
 }

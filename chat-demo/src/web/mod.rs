@@ -42,11 +42,11 @@ pub(crate) use live::LiveSessions;
 pub(crate) use origin::Origins;
 
 use crate::config::{AdminToken, Limits};
-use crate::domain::People;
 use crate::domain::account::Accounts;
 use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
 use crate::domain::upload::Uploads;
+use crate::domain::{People, Visits};
 use crate::store::{Store, StoreError};
 
 /// The longest form that is read, in bytes: the longest message, with every byte escaped, and some.
@@ -59,6 +59,7 @@ pub(crate) struct Web {
     pub(crate) people: People,
     pub(crate) uploads: Uploads,
     pub(crate) presences: Presences,
+    pub(crate) visits: Visits,
     pub(crate) store: Store,
     pub(crate) limits: Limits,
     pub(crate) origins: Arc<Origins>,
@@ -99,6 +100,7 @@ fn router(web: &Web) -> Router {
         .route("/rooms", get(forms::find_room).post(forms::create_room))
         .route("/rooms/{code}", get(rooms::show))
         .route("/rooms/{code}/messages", post(rooms::post))
+        .route("/rooms/{code}/leave", post(rooms::leave))
         .route("/account", get(account::show))
         .route("/account/login", get(account::log_in_page).post(account::log_in))
         .route("/account/register", get(account::register_page).post(account::register))

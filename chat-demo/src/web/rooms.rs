@@ -11,7 +11,7 @@ use super::page::{RoomView, room, sentence, unknown_room};
 use super::{Web, page, unavailable};
 use crate::domain::room::PostError;
 use crate::domain::{Body, ClientId, Kind, Person, RoomCode, Seq};
-use crate::store::{Page, SessionToken, StoreError};
+use crate::store::{Page, SessionToken, StoreError, Visit};
 use crate::telemetry;
 
 /// Messages that a page shows.
@@ -96,6 +96,23 @@ pub(super) async fn post(
     }
 }
 
+/// `POST /rooms/{code}/leave`: it is no longer one of the visitor's rooms.
+pub(super) async fn leave(State(web): State<Web>, Path(code): Path<String>, headers: HeaderMap) -> Response {
+    let code = match code.parse::<RoomCode>() {
+        Ok(code) => code,
+        Err(error) => return malformed(error),
+    };
+    let left = match visitor(&web, &headers).await {
+        Ok(Some(person)) => web.visits.leave(person.id, code).await,
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    match left {
+        Ok(()) => Redirect::to("/").into_response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
 /// Whatever has no route.
 pub(super) async fn nothing_here() -> Response {
     let page = page::notice("There is nothing here.", "The address may be misspelt, or out of date.");
@@ -118,13 +135,20 @@ pub(super) async fn view(
     let messages = web.rooms.history(code, part).await?;
     let members = web.rooms.members(code).await;
     let away = web.presences.away(members.iter().map(|person| person.id).collect()).await;
+    let visits = visits(web, code, viewer).await;
     let next_id = ClientId::parse(SessionToken::random().as_str()).expect("a token has the form of an id");
     let newest = before.is_none();
+    if let (Some(viewer), Some(last), true) = (viewer, messages.last(), newest)
+        && let Err(error) = web.visits.read(viewer.id, code, last.seq).await
+    {
+        tracing::warn!(room = %code, %error, "what was read is not kept");
+    }
     Ok(room(&RoomView {
         code,
         viewer,
         members: &members,
         away: &away,
+        visits: &visits,
         messages: &messages,
         revision,
         newest,
@@ -133,4 +157,18 @@ pub(super) async fn view(
         file_limit: web.uploads.limit(),
     })
     .into_response())
+}
+
+/// The rooms of whoever looks at this one, which is one of them from now on. A store that cannot write them down holds
+/// up nobody who reads.
+async fn visits(web: &Web, code: RoomCode, viewer: Option<&Person>) -> Vec<Visit> {
+    let Some(viewer) = viewer else { return Vec::new() };
+    let visits = match web.visits.enter(viewer.id, code).await {
+        Err(error) => {
+            tracing::warn!(room = %code, %error, "a visit is not kept");
+            web.visits.of(viewer.id).await
+        }
+        visits => visits,
+    };
+    visits.unwrap_or_default()
 }

@@ -24,7 +24,9 @@ use self::logic::ConnectionId;
 use self::outbox::{Inbox, outbox};
 use self::server::{RoomMessage, RoomServer};
 use super::presence::Presences;
-use super::{Attachment, Body, ClientId, Draft, Kind, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis};
+use super::{
+    Attachment, Body, ClientId, Draft, Kind, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis, Visits,
+};
 use crate::config::Limits;
 use crate::store::{Page, Store, StoreError};
 
@@ -50,6 +52,7 @@ pub struct Rooms {
     namespace: Namespace,
     store: Store,
     presences: Presences,
+    visits: Visits,
     limits: Limits,
     connections: Arc<AtomicU64>,
 }
@@ -158,7 +161,8 @@ pub enum ChangeError {
 impl Rooms {
     /// The rooms that run in `namespace`.
     pub fn new(namespace: Namespace, store: Store, presences: Presences, limits: Limits) -> Self {
-        Self { namespace, store, presences, limits, connections: Arc::default() }
+        let visits = Visits::new(&namespace, store.clone());
+        Self { namespace, store, presences, visits, limits, connections: Arc::default() }
     }
 
     /// How to run them.
@@ -381,10 +385,11 @@ impl Rooms {
             return Err(Absent::Unknown);
         }
         let rooms = self.namespace.wait_for(ROOMS, RESTART).await?;
-        let (store, presences, limits) = (self.store.clone(), self.presences.clone(), self.limits);
+        let (store, presences, visits, limits) =
+            (self.store.clone(), self.presences.clone(), self.visits.clone(), self.limits);
         let spec = move || {
-            let (store, presences) = (store.clone(), presences.clone());
-            ChildSpec::server(move || RoomServer::new(code, store.clone(), presences.clone(), limits))
+            let (store, presences, visits) = (store.clone(), presences.clone(), visits.clone());
+            ChildSpec::server(move || RoomServer::new(code, store.clone(), presences.clone(), visits.clone(), limits))
                 .id(code.to_string())
                 .restart(Restart::Transient)
         };

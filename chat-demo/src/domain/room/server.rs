@@ -13,7 +13,7 @@ use super::outbox::{Event, Outbox};
 use super::{ChangeError, JoinError, PostError, Posted, Welcome};
 use crate::config::Limits;
 use crate::domain::presence::{Presences, Status, Update};
-use crate::domain::{Body, Draft, Person, PersonId, Revision, RoomCode, Seq};
+use crate::domain::{Body, Draft, Person, PersonId, Revision, RoomCode, Seq, Visits};
 use crate::store::{Changed, Page, Store, StoreError, Stored};
 use crate::telemetry;
 
@@ -46,6 +46,8 @@ pub(crate) enum RoomMessage {
     Altered { result: Result<Changed, StoreError>, reply: Reply<Result<(), ChangeError>> },
     /// Somebody, in this room or not, is online, away or gone.
     Presence { update: Update },
+    /// Those who are elsewhere have been told, a while ago.
+    Told,
     /// It is time to look who has been gone, or silent, for long enough.
     Expire,
     /// It is time to tell everybody who is there.
@@ -63,8 +65,22 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// a restart are in it again.
 const SETTLE: Duration = Duration::from_secs(3);
 
+/// How far apart those who are elsewhere are told of what is said.
+const TOGETHER: Duration = Duration::from_secs(1);
+
 /// Updates of people's presence that wait for one room.
 const UPDATES: usize = 256;
+
+/// Whether those who are elsewhere know that there is something to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Elsewhere {
+    /// They do.
+    Told,
+    /// They are being told, or were a moment ago.
+    BeingTold,
+    /// As before, and since then there is more.
+    More,
+}
 
 /// A change that somebody wants.
 #[derive(Debug)]
@@ -81,6 +97,7 @@ pub(crate) struct RoomServer {
     code: RoomCode,
     store: Store,
     presences: Presences,
+    visits: Visits,
     limits: Limits,
     log: Log,
     members: Members,
@@ -89,6 +106,7 @@ pub(crate) struct RoomServer {
     revision: Revision,
     typing: Typing,
     outboxes: HashMap<ConnectionId, Outbox>,
+    elsewhere: Elsewhere,
     idle_since: Instant,
     /// When the next look at who has been gone or silent is due.
     expiry_at: Option<std::time::Instant>,
@@ -96,11 +114,12 @@ pub(crate) struct RoomServer {
 
 impl RoomServer {
     /// A room that has not read its history yet.
-    pub(crate) fn new(code: RoomCode, store: Store, presences: Presences, limits: Limits) -> Self {
+    pub(crate) fn new(code: RoomCode, store: Store, presences: Presences, visits: Visits, limits: Limits) -> Self {
         Self {
             code,
             store,
             presences,
+            visits,
             limits,
             log: Log::empty(limits.recent_messages),
             members: Members::new(limits.leave_grace),
@@ -109,6 +128,7 @@ impl RoomServer {
             revision: Revision::default(),
             typing: Typing::new(limits.typing_expiry),
             outboxes: HashMap::new(),
+            elsewhere: Elsewhere::Told,
             idle_since: Instant::now(),
             expiry_at: None,
         }
@@ -151,6 +171,11 @@ impl Server for RoomServer {
             RoomMessage::Presence { update } => self.hear_of_presence(update, cx),
             RoomMessage::Members { reply } => reply.send(self.members.list()),
             RoomMessage::Arrived { result } => self.arrived(result, cx)?,
+            RoomMessage::Told => {
+                if std::mem::replace(&mut self.elsewhere, Elsewhere::Told) == Elsewhere::More {
+                    self.tell_elsewhere(cx);
+                }
+            }
             RoomMessage::Expire => self.expire(cx),
             RoomMessage::Settled => self.broadcast(&Event::Members(self.members.list().into()), cx),
             RoomMessage::Rest => return Ok(self.rest(cx)),
@@ -230,6 +255,8 @@ impl RoomServer {
                     // Those who hear it hear it before its author hears that it is stored: if the log is behind,
                     // nothing is acknowledged that this incarnation did not pass on.
                     if let Applied::Next(message) = self.log.apply(message)? {
+                        self.visits.tell_mentioned(self.code, &message);
+                        self.tell_elsewhere(cx);
                         self.stop_typing(message.author.id, cx);
                         self.broadcast(&Event::Message(message), cx);
                     }
@@ -282,6 +309,7 @@ impl RoomServer {
                     self.revision = message.revision;
                     let message = Arc::new(message);
                     self.log.change(&message);
+                    self.tell_elsewhere(cx);
                     self.broadcast(&Event::Changed(message), cx);
                 }
                 reply.send(Ok(()));
@@ -294,6 +322,23 @@ impl RoomServer {
             }
         }
         self.send_change(cx);
+    }
+
+    /// Tells everybody whose room this is, wherever they are, that there is more to be read: at once, and what comes
+    /// within a second after that at its end.
+    fn tell_elsewhere(&mut self, cx: &mut Context<Self>) {
+        if self.elsewhere != Elsewhere::Told {
+            self.elsewhere = Elsewhere::More;
+            return;
+        }
+        self.elsewhere = Elsewhere::BeingTold;
+        let (visits, code, room) = (self.visits.clone(), self.code, cx.this());
+        cx.spawn(async move {
+            visits.tell_all(code).await;
+            tokio::time::sleep(TOGETHER).await;
+            // Refused only when the room is over.
+            let _ = room.cast(RoomMessage::Told).await;
+        });
     }
 
     fn type_along(&mut self, connection: ConnectionId, on: bool, cx: &mut Context<Self>) {

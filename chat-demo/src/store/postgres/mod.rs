@@ -3,6 +3,7 @@
 mod accounts;
 mod place;
 mod statements;
+mod visits;
 mod workers;
 
 pub(crate) use place::Place;

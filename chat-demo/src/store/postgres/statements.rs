@@ -4,16 +4,20 @@ use deadpool_postgres::Object;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::visits;
 use super::workers::{Cause, Standby};
 use crate::domain::{
     Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
+    mentioned,
 };
 use crate::store::row::{
-    attachment, attachment_text, changeable, kind, kind_code, signed, state, state_code, unsigned,
+    all_mentioned, attachment, attachment_text, changeable, kind, kind_code, signed, state, state_code, unsigned,
 };
 use crate::store::{Changed, Page, Stored};
 
-const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state, kind, attachment";
+const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state, kind, attachment,
+     (SELECT string_agg(person || ' ' || name, E'\n' ORDER BY person) FROM mentions
+      WHERE mentions.room = messages.room AND mentions.seq = messages.seq)";
 const LAST_REVISION: &str = "SELECT coalesce(max(revision), 0) FROM messages WHERE room = $1 AND revision > 0";
 
 /// Nobody else numbers messages or changes of the room until the transaction is over.
@@ -48,6 +52,10 @@ pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) 
     let find = tx
         .prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE room = $1 AND author = $2 AND client_id = $3"))
         .await?;
+    let known = match drafts.iter().any(|draft| draft.body.as_str().contains('@')) {
+        true => visits::known(&tx, room).await?,
+        false => Vec::new(),
+    };
     let mut all = Vec::with_capacity(drafts.len());
     for draft in drafts {
         let (code, id, name) = (room.as_str(), draft.author.id.0, draft.author.name.as_str());
@@ -56,7 +64,15 @@ pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) 
         let values: [&(dyn ToSql + Sync); 8] = [&code, &id, &name, &client_id, &body, &draft.at.0, &kind, &file];
         let inserted = tx.query_opt(&insert, &values).await?;
         all.push(match inserted {
-            Some(row) => Stored { message: draft.numbered(Seq(unsigned(row.get(0)))), fresh: true },
+            Some(row) => {
+                let seq = Seq(unsigned(row.get(0)));
+                visits::said(&tx, draft.author.id, room, seq).await?;
+                let mentions = mentioned(draft.body.as_str(), draft.author.id, &known);
+                if !mentions.is_empty() {
+                    visits::mention(&tx, room, seq, &mentions).await?;
+                }
+                Stored { message: Message { mentions, ..draft.numbered(seq) }, fresh: true }
+            }
             None => {
                 let row = tx.query_one(&find, &[&code, &id, &client_id]).await?;
                 Stored { message: message(&row)?, fresh: false }
@@ -91,6 +107,10 @@ pub(super) async fn change(
         message.attachment = None;
     }
     message.body = body.unwrap_or_else(Body::empty);
+    if !message.mentions.is_empty() || message.body.as_str().contains('@') {
+        message.mentions = mentioned(message.body.as_str(), author, &visits::known(&tx, room).await?);
+        visits::mention(&tx, room, seq, &message.mentions).await?;
+    }
     let sql = "UPDATE messages SET body = $3, revision = $4, state = $5, attachment = $6 WHERE room = $1 AND seq = $2";
     let update = tx.prepare_cached(sql).await?;
     let (revision, state) = (signed(message.revision.0), state_code(message.state));
@@ -144,6 +164,7 @@ fn message(row: &Row) -> Result<Message, Cause> {
         state: state(row.get(7)),
         kind: kind(row.get(8)),
         attachment: attachment(row.get(9))?,
+        mentions: all_mentioned(row.get(10)),
     })
 }
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use super::place::{CONNECTIONS, Place};
-use super::{accounts, statements};
+use super::{accounts, statements, visits};
 use crate::store::StoreError;
 use crate::store::request::{Answer, Request};
 use crate::telemetry;
@@ -97,6 +97,17 @@ async fn perform(pool: Pool, request: Request) {
                 async |db: &mut Object| accounts::change_password(db, person, &checked, &password, &session).await;
             answer(reply, db, change).await
         }
+        Request::Visit { person, room, at, reply } => {
+            answer(reply, db, async |db| visits::visit(db, person, room, at).await).await
+        }
+        Request::Read { person, room, seq, reply } => {
+            answer(reply, db, async |db| visits::read(db, person, room, seq).await).await
+        }
+        Request::Leave { person, room, reply } => {
+            answer(reply, db, async |db| visits::leave(db, person, room).await).await
+        }
+        Request::Visits { person, reply } => answer(reply, db, async |db| visits::visits(db, person).await).await,
+        Request::Visitors { room, reply } => answer(reply, db, async |db| visits::visitors(db, room).await).await,
         Request::Secret { name, fresh, reply } => {
             answer(reply, db, async |db| accounts::secret(db, name, &fresh).await).await
         }

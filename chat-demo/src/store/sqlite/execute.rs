@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::{accounts, statements};
+use super::{accounts, statements, visits};
 use crate::store::StoreError;
 use crate::store::request::{Answer, Request};
 
@@ -27,6 +27,9 @@ impl Request {
             Self::FindAccount { reply, .. } => untried(reply),
             Self::OpenSession { reply, .. } | Self::ChangePassword { reply, .. } => untried(reply),
             Self::EndSession { reply, .. } => untried(reply),
+            Self::Visit { reply, .. } | Self::Read { reply, .. } | Self::Leave { reply, .. } => untried(reply),
+            Self::Visits { reply, .. } => untried(reply),
+            Self::Visitors { reply, .. } => untried(reply),
             Self::Secret { reply, .. } => untried(reply),
             Self::Ping { reply } => untried(reply),
         }
@@ -66,6 +69,15 @@ impl Request {
             Self::ChangePassword { person, checked, password, session, reply } => {
                 answer(reply, within(db, |db| accounts::change_password(db, person, &checked, &password, &session)))
             }
+            Self::Visit { person, room, at, reply } => {
+                answer(reply, within(db, |db| visits::visit(db, person, room, at)))
+            }
+            Self::Read { person, room, seq, reply } => {
+                answer(reply, within(db, |db| visits::read(db, person, room, seq)))
+            }
+            Self::Leave { person, room, reply } => answer(reply, within(db, |db| visits::leave(db, person, room))),
+            Self::Visits { person, reply } => answer(reply, visits::visits(db, person)),
+            Self::Visitors { room, reply } => answer(reply, visits::visitors(db, room)),
             Self::Secret { name, fresh, reply } => answer(reply, within(db, |db| accounts::secret(db, name, &fresh))),
             Self::Ping { reply } => answer(reply, db.query_row("SELECT 1", [], |_| Ok(()))),
         }

@@ -4,6 +4,7 @@ mod accounts;
 mod database;
 mod execute;
 mod statements;
+mod visits;
 mod writer;
 
 #[cfg(test)]

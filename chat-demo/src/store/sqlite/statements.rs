@@ -2,15 +2,19 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
+use super::visits;
 use crate::domain::{
     Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
+    mentioned,
 };
 use crate::store::row::{
-    attachment, attachment_text, changeable, kind, kind_code, signed, state, state_code, unsigned,
+    all_mentioned, attachment, attachment_text, changeable, kind, kind_code, signed, state, state_code, unsigned,
 };
 use crate::store::{Changed, Page, Stored};
 
-const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state, kind, attachment";
+const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state, kind, attachment,
+     (SELECT group_concat(person || ' ' || name, char(10)) FROM mentions
+      WHERE mentions.room = messages.room AND mentions.seq = messages.seq)";
 
 /// Whether the room was made; false if there is one of this code already.
 pub(super) fn create_room(db: &Connection, code: RoomCode, at: UnixMillis) -> rusqlite::Result<bool> {
@@ -37,6 +41,10 @@ pub(super) fn append(db: &Connection, room: RoomCode, drafts: Vec<Draft>) -> rus
     let mut find = db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM messages WHERE room = ?1 AND author = ?2 AND client_id = ?3"
     ))?;
+    let known = match drafts.iter().any(|draft| draft.body.as_str().contains('@')) {
+        true => visits::known(db, room)?,
+        false => Vec::new(),
+    };
     drafts
         .into_iter()
         .map(|draft| {
@@ -56,7 +64,14 @@ pub(super) fn append(db: &Connection, room: RoomCode, drafts: Vec<Draft>) -> rus
                 )
                 .optional()?;
             match inserted {
-                Some(seq) => Ok(Stored { message: draft.numbered(seq), fresh: true }),
+                Some(seq) => {
+                    visits::said(db, draft.author.id, room, seq)?;
+                    let mentions = mentioned(draft.body.as_str(), draft.author.id, &known);
+                    if !mentions.is_empty() {
+                        visits::mention(db, room, seq, &mentions)?;
+                    }
+                    Ok(Stored { message: Message { mentions, ..draft.numbered(seq) }, fresh: true })
+                }
                 None => {
                     let key = params![room.as_str(), draft.author.id.0, draft.client_id.as_str()];
                     Ok(Stored { message: find.query_row(key, stored_message)?, fresh: false })
@@ -86,6 +101,10 @@ pub(super) fn change(
         message.attachment = None;
     }
     message.body = body.unwrap_or_else(Body::empty);
+    if !message.mentions.is_empty() || message.body.as_str().contains('@') {
+        message.mentions = mentioned(message.body.as_str(), author, &visits::known(db, room)?);
+        visits::mention(db, room, seq, &message.mentions)?;
+    }
     db.prepare_cached(
         "UPDATE messages SET body = ?3, revision = ?4, state = ?5, attachment = ?6 WHERE room = ?1 AND seq = ?2",
     )?
@@ -139,6 +158,7 @@ fn stored_message(row: &Row<'_>) -> rusqlite::Result<Message> {
         state: state(row.get(7)?),
         kind: kind(row.get(8)?),
         attachment: attachment(row.get(9)?).map_err(|error| malformed(9, error))?,
+        mentions: all_mentioned(row.get::<_, Option<String>>(10)?.as_deref()),
     })
 }
 

@@ -3,11 +3,13 @@
 use maud::{Markup, html};
 
 use super::layout::welcome;
+use super::visits::rooms;
 use crate::domain::{MAX_NAME_CHARS, Person};
+use crate::store::Visit;
 
-/// The first page, for `person` if they have given a name before, with `problem` if something that
+/// The first page, for `person` if they have given a name before, with their rooms `visits`, and with `problem` if something that
 /// they entered was refused.
-pub(crate) fn home(person: Option<&Person>, problem: Option<&str>) -> Markup {
+pub(crate) fn home(person: Option<&Person>, visits: &[Visit], problem: Option<&str>) -> Markup {
     let name = person.map_or("", |person| person.name.as_str());
     welcome(
         "Rooms",
@@ -34,6 +36,9 @@ pub(crate) fn home(person: Option<&Person>, problem: Option<&str>) -> Markup {
                         button.quiet { "Join" }
                     }
                 }
+            }
+            @if !visits.is_empty() {
+                nav.card aria-labelledby="yours" { h2 #yours { "Your rooms" } (rooms(visits, None)) }
             }
             p.hint {
                 @if person.is_some() { a href="/account" { "Your account" } }

@@ -1,11 +1,13 @@
 //! What is shown: complete pages that can be read, and used, without a script.
 
 mod account;
+mod body;
 mod calendar;
 mod home;
 mod layout;
 mod notice;
 mod room;
+mod visits;
 
 pub(crate) use account::{account, log_in, register};
 pub(crate) use home::home;

@@ -2,12 +2,15 @@
 
 use maud::{Markup, html};
 
+use super::body::body;
 use super::calendar;
 use super::layout::{brand, layout};
+use super::visits::rooms;
 use crate::domain::{
     Attachment, ClientId, Kind, MAX_NAME_CHARS, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq,
 };
-use crate::web::socket::SentFile;
+use crate::store::Visit;
+use crate::web::socket::{SentFile, Who};
 
 /// How far apart two messages of one author are shown as one group, in milliseconds: 5 min.
 const GROUP_GAP: i64 = 5 * 60 * 1000;
@@ -22,6 +25,8 @@ pub(crate) struct RoomView<'a> {
     pub(crate) members: &'a [Person],
     /// Who of them is away.
     pub(crate) away: &'a [PersonId],
+    /// The rooms of whoever looks at it, with what is unread in them.
+    pub(crate) visits: &'a [Visit],
     /// A part of the history, oldest first.
     pub(crate) messages: &'a [Message],
     /// The number of the last change that `messages` may show.
@@ -48,13 +53,15 @@ pub(crate) fn room(view: &RoomView<'_>) -> Markup {
         &html! {
             div.room
                 data-room=[live.map(|_| code)] data-me=[live.map(|me| me.id.0)]
-                data-name=[live.map(|me| me.name.as_str())] data-last=(last) data-revision=(view.revision.0) data-title=(title) {
+                data-name=[live.map(|me| me.name.as_str())] data-last=(last) data-revision=(view.revision.0) data-title=(title)
+                data-read=[view.here().map(|visit| visit.read)] {
                 header {
                     (brand())
                     div.title {
                         h1 { span.unseen { "Room " } (code.grouped()) }
                         button.quiet type="button" data-copy=(code) hidden { "Copy" }
                     }
+                    @if view.viewer.is_some() { (rooms_of(view)) }
                     (people(view))
                 }
                 main.log #log tabindex="0" aria-label="Conversation" { (log(view)) }
@@ -62,6 +69,26 @@ pub(crate) fn room(view: &RoomView<'_>) -> Markup {
             }
         },
     )
+}
+
+impl RoomView<'_> {
+    fn here(&self) -> Option<&Visit> {
+        self.visits.iter().find(|visit| visit.room == self.code)
+    }
+}
+
+fn rooms_of(view: &RoomView<'_>) -> Markup {
+    html! {
+        details.menu #menu {
+            summary { "Rooms" span #elsewhere {} }
+            nav aria-label="Your rooms" {
+                h2 { "Your rooms" }
+                (rooms(view.visits, Some(view.code)))
+                p.hint { a href="/" { "Another room" } }
+                form #leave method="post" action={ "/rooms/" (view.code) "/leave" } { button.quiet { "Leave this room" } }
+            }
+        }
+    }
 }
 
 fn people(view: &RoomView<'_>) -> Markup {
@@ -119,11 +146,13 @@ fn log(view: &RoomView<'_>) -> Markup {
             button.quiet type="button" data-copy="link" hidden { "Copy the link" }
         }
         div role="log" aria-label="Messages" {
+            @let unread = view.here().and_then(|visit| unread(view, visit.read));
             ol #messages {
                 @for (index, message) in view.messages.iter().enumerate() {
                     @let previous = index.checked_sub(1).map(|previous| &view.messages[previous]);
                     @let new_day = previous.is_none_or(|previous| calendar::day(previous.at) != calendar::day(message.at));
                     @if new_day { li.day { (calendar::date(message.at)) } }
+                    @if unread == Some(message.seq) { li.unread-line #unread { "New" } }
                     (item(view.code, message, view.viewer, new_day || previous.is_none_or(|previous| !together(previous, message))))
                 }
             }
@@ -133,6 +162,12 @@ fn log(view: &RoomView<'_>) -> Markup {
             a.earlier href={ "/rooms/" (view.code) } { "To the latest messages" }
         }
     }
+}
+
+/// The first message after `read` that somebody else has said, if others are shown before it.
+fn unread(view: &RoomView<'_>, read: Seq) -> Option<Seq> {
+    let mut others = view.messages.iter().filter(|message| view.viewer.is_some_and(|me| me.id != message.author.id));
+    others.find(|message| message.seq > read).map(|message| message.seq)
 }
 
 /// Whether `next` is shown under the same name as `previous`.
@@ -150,7 +185,7 @@ fn item(code: RoomCode, message: &Message, viewer: Option<&Person>, first: bool)
         li.message.(hue(author.id)).first[first].mine[mine].deleted[deleted].action[action.is_some()] data-state=[state] data-kind=[action]
             data-seq=(message.seq) data-id=(message.client_id.as_str()) data-at=(message.at.0)
             data-author=(author.id.0) data-name=(author.name)
-            data-file=[message.attachment.as_deref().map(file_data)] {
+            data-file=[message.attachment.as_deref().map(file_data)] data-mentions=[mentions_data(message)] {
             (avatar(author))
             p.meta {
                 span.author { @if mine { "You" } @else { (author.name) } }
@@ -159,8 +194,8 @@ fn item(code: RoomCode, message: &Message, viewer: Option<&Person>, first: bool)
             @let silent = message.attachment.is_some() && message.body.as_str().is_empty();
             p.bubble hidden[silent] {
                 @if deleted { "This message was deleted" }
-                @else if action.is_some() { span.actor { (author.name) } " " span.act { (message.body.as_str()) } }
-                @else { (message.body.as_str()) }
+                @else if action.is_some() { span.actor { (author.name) } " " span.act { (body(message, viewer)) } }
+                @else { (body(message, viewer)) }
             }
             @if let Some(file) = message.attachment.as_deref() { (attachment(code, message.seq, file)) }
             @if message.state == MessageState::Edited { span.changed { "edited" } }
@@ -171,6 +206,12 @@ fn item(code: RoomCode, message: &Message, viewer: Option<&Person>, first: bool)
 /// What a script knows of a file: what it is told over the socket.
 fn file_data(file: &Attachment) -> String {
     serde_json::to_string(&SentFile::from(file)).expect("it has only texts and numbers")
+}
+
+/// Whom a message mentions, as a script is told of it over the socket.
+fn mentions_data(message: &Message) -> Option<String> {
+    let all: Vec<Who<'_>> = message.mentions.iter().map(Who::from).collect();
+    (!all.is_empty()).then(|| serde_json::to_string(&all).expect("it has only texts and numbers"))
 }
 
 fn attachment(code: RoomCode, seq: Seq, file: &Attachment) -> Markup {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::protocol::{ClientFrame, Goodbye, MAX_FRAME_BYTES, Said, ServerFrame, VERSION, Who, word};
+use super::protocol::{ClientFrame, Goodbye, MAX_FRAME_BYTES, Said, ServerFrame, Unread, VERSION, Who, word};
 use crate::domain::presence::Status;
 use crate::domain::{
     Attachment, Body, ClientId, DisplayName, FileId, FileName, Kind, Message, MessageState, Person, PersonId, Revision,
@@ -25,7 +25,7 @@ fn kinds(frames: &[Value]) -> Vec<&str> {
 #[test]
 fn what_a_client_says_is_read() {
     let frames = documented("client");
-    assert_eq!(kinds(&frames)[..8], ["join", "post", "edit", "delete", "nick", "typing", "active", "ping"]);
+    assert_eq!(kinds(&frames)[..9], ["join", "post", "edit", "delete", "nick", "typing", "active", "read", "ping"]);
     for frame in &frames {
         let read = serde_json::from_value::<ClientFrame>(frame.clone());
         assert!(read.is_ok(), "{read:?}: {frame}");
@@ -51,6 +51,7 @@ fn what_the_server_says_is_as_it_is_said() {
         kind: Kind::Text,
         body: Body::parse("Hello, everybody").unwrap(),
         attachment: None,
+        mentions: Vec::new(),
         at: UnixMillis(1_760_000_000_000),
         revision: Revision(0),
         state: MessageState::Said,
@@ -64,6 +65,13 @@ fn what_the_server_says_is_as_it_is_said() {
         scanned: true,
     };
     let with_file = Message { seq: Seq(43), body: Body::empty(), attachment: Some(Box::new(file)), ..said.clone() };
+    let mentioning = Message {
+        seq: Seq(44),
+        author: bob.clone(),
+        body: Body::parse("Hello @ada").unwrap(),
+        mentions: vec![ada.clone()],
+        ..said.clone()
+    };
     let gone = Message { body: Body::empty(), revision: Revision(4), state: MessageState::Deleted, ..said.clone() };
     let frames = [
         ServerFrame::Welcome {
@@ -77,6 +85,7 @@ fn what_the_server_says_is_as_it_is_said() {
         },
         ServerFrame::Message(Said::from(&said)),
         ServerFrame::Message(Said::from(&with_file)),
+        ServerFrame::Message(Said::from(&mentioning)),
         ServerFrame::Changed(Said::from(&gone)),
         ServerFrame::Stored { id: "k3v9qzt2-0001", seq: Seq(42), at: said.at },
         ServerFrame::Done { id: "k3v9qzt2-0002" },
@@ -92,6 +101,8 @@ fn what_the_server_says_is_as_it_is_said() {
         ServerFrame::Presence { id: bob.id, status: word(Status::Online) },
         ServerFrame::Typing { id: bob.id, on: true },
         ServerFrame::Pong {},
+        ServerFrame::Rooms { rooms: vec![Unread { code: "7KQ2MXPD".into(), unread: 3, mentions: 1 }] },
+        ServerFrame::Mentioned { room: "7KQ2MXPD".into(), seq: Seq(12), by: Who::from(&bob) },
     ];
     let shown = documented("server");
     assert!(shown.len() >= frames.len());

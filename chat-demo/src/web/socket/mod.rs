@@ -2,12 +2,13 @@
 
 #[cfg(test)]
 mod documented;
+mod elsewhere;
 pub(crate) mod protocol;
 mod requests;
 mod session;
 mod wire;
 
-pub(crate) use protocol::SentFile;
+pub(crate) use protocol::{SentFile, Who};
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Extension, Path, State};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::presence::Status;
 use crate::domain::{Attachment, Kind, Message, Person, PersonId, Revision, Seq, UnixMillis};
+use crate::store::Visit;
 
 /// The version spoken here.
 pub(crate) const VERSION: u32 = 1;
@@ -39,6 +40,8 @@ pub(crate) enum ClientFrame {
     Typing { on: bool },
     /// Whoever is here has done something, said again every 20 seconds at most: they are online, not away.
     Active {},
+    /// Whoever is here has read the room up to this message; answered by nothing.
+    Read { seq: Seq },
     /// Answered by `pong`: browsers can neither see nor send the pings of the protocol below.
     Ping {},
 }
@@ -86,8 +89,27 @@ pub(crate) enum ServerFrame<'a> {
     Presence { id: PersonId, status: &'static str },
     /// Everybody who is there, and who of them is away.
     Members { members: Vec<Who<'a>>, away: Vec<PersonId> },
+    /// The rooms of whoever is here, the newest last, with what they have not read in them.
+    Rooms { rooms: Vec<Unread> },
+    /// A message in another of these rooms mentions whoever is here.
+    Mentioned { room: String, seq: Seq, by: Who<'a> },
     /// The answer to `ping`.
     Pong {},
+}
+
+/// What is unread in a room.
+#[derive(Debug, Serialize)]
+pub(crate) struct Unread {
+    pub(crate) code: String,
+    pub(crate) unread: u64,
+    /// How many of the unread mention them, counted up to 100.
+    pub(crate) mentions: u64,
+}
+
+impl From<&Visit> for Unread {
+    fn from(visit: &Visit) -> Self {
+        Self { code: visit.room.to_string(), unread: visit.unread(), mentions: visit.mentions }
+    }
 }
 
 /// A person, as the others see them.
@@ -111,6 +133,9 @@ pub(crate) struct Said<'a> {
     /// The file that came with it, found at `/rooms/CODE/files/SEQ`; left out if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<SentFile<'a>>,
+    /// Whom it mentions, by the names that its text says; left out if nobody.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) mentions: Vec<Who<'a>>,
     /// 0 for a message that is as it was said; left out then.
     #[serde(skip_serializing_if = "never_changed")]
     pub(crate) revision: Revision,
@@ -171,6 +196,7 @@ impl<'a> From<&'a Message> for Said<'a> {
             kind: message.kind,
             body: message.body.as_str(),
             file: message.attachment.as_deref().map(SentFile::from),
+            mentions: message.mentions.iter().map(Who::from).collect(),
             revision: message.revision,
             state: message.state.word(),
         }

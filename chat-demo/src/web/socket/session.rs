@@ -8,7 +8,8 @@ use thiserror::Error;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::protocol::{ClientFrame, Goodbye, Said, ServerFrame, VERSION, Who, word};
+use super::elsewhere::{Elsewhere, Listener};
+use super::protocol::{ClientFrame, Goodbye, Said, ServerFrame, Unread, VERSION, Who, word};
 use super::requests::{Outcome, Requests, Wish};
 use super::wire::{Incoming, Stuck, Wire};
 use crate::config::Limits;
@@ -133,6 +134,7 @@ struct Session<'a> {
     names: Subscription<Person>,
     live: &'a LiveSession,
     bounds: &'a Bounds,
+    elsewhere: Listener,
     requests: Requests,
     bucket: Bucket,
     /// The number of the last message that was sent, or that the client had before.
@@ -152,6 +154,7 @@ impl<'a> Session<'a> {
     ) -> Self {
         let limits = &web.limits;
         let requests = Requests::new(web, code, person.clone());
+        let elsewhere = Listener::new(&web.visits, person.id, code);
         let bucket = Bucket::new(limits.post_burst, limits.posts_per_second, Instant::now().into_std());
         Self {
             wire,
@@ -164,6 +167,7 @@ impl<'a> Session<'a> {
             names,
             live,
             bounds: &web.bounds,
+            elsewhere,
             requests,
             bucket,
             sent: Seq(0),
@@ -172,10 +176,9 @@ impl<'a> Session<'a> {
     }
 
     async fn talk(mut self, known: Known, stop: &CancellationToken) -> End {
-        match self.converse(known, stop).await {
-            Err(end) => end,
-            Ok(never) => match never {},
-        }
+        let Err(end) = self.converse(known, stop).await;
+        self.elsewhere.finish().await;
+        end
     }
 
     async fn converse(&mut self, known: Known, stop: &CancellationToken) -> Result<Never, End> {
@@ -203,6 +206,7 @@ impl<'a> Session<'a> {
                     Err(RecvError::Lagged(_)) => {}
                     Err(_) => return Err(Goodbye::GoingAway.into()),
                 },
+                elsewhere = self.elsewhere.next() => self.tell_elsewhere(elsewhere).await?,
                 (id, outcome) = self.requests.next() => self.answer(&id, outcome).await?,
                 incoming = self.wire.receive() => {
                     heard = Instant::now();
@@ -344,6 +348,17 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    async fn tell_elsewhere(&mut self, elsewhere: Elsewhere) -> Result<(), End> {
+        let frame = match &elsewhere {
+            Elsewhere::Rooms(visits) => ServerFrame::Rooms { rooms: visits.iter().map(Unread::from).collect() },
+            Elsewhere::Mentioned { room, seq, by } => {
+                ServerFrame::Mentioned { room: room.to_string(), seq: *seq, by: Who::from(by) }
+            }
+            Elsewhere::Over => return Err(Goodbye::GoingAway.into()),
+        };
+        Ok(self.wire.send(&frame).await?)
+    }
+
     /// Whoever is here has another name.
     async fn rename(&mut self, person: Person, membership: &Membership) -> Result<(), End> {
         self.requests.rename(&person);
@@ -368,7 +383,7 @@ impl<'a> Session<'a> {
         {
             wait = self.bounds.say(self.person.id, self.code).err();
         }
-        if wait.is_none() && !matches!(frame, Err(_) | Ok(ClientFrame::Ping {})) {
+        if wait.is_none() && !matches!(frame, Err(_) | Ok(ClientFrame::Ping {} | ClientFrame::Read { .. })) {
             self.attendance.active();
         }
         match (frame, wait) {
@@ -388,6 +403,10 @@ impl<'a> Session<'a> {
             },
             (Ok(ClientFrame::Typing { on }), None) => {
                 membership.typing(on);
+                Ok(())
+            }
+            (Ok(ClientFrame::Read { seq }), _) => {
+                self.elsewhere.read(seq);
                 Ok(())
             }
             (Ok(ClientFrame::Active {}), _) | (Ok(ClientFrame::Typing { .. }), Some(_)) => Ok(()),

@@ -1,0 +1,119 @@
+// The person's rooms: what is unread in them, and how to go from one to another by keys.
+
+import { find, make } from "./messages.js";
+
+const upto = (count) => (count > 99 ? "99+" : `${count}`);
+const mentions = (count) => `${upto(count)} ${count === 1 ? "mention" : "mentions"}`;
+export const grouped = (code) => `${code.slice(0, 4)} ${code.slice(4)}`;
+
+/** What is shown of a room: its code, and what is unread in it. */
+function label({ code, unread, mentions: called }) {
+  const parts = [make("span", "code", grouped(code))];
+  if (unread) parts.push(" ", make("span", "new", `${upto(unread)} new`));
+  if (called) parts.push(" ", make("span", "at", mentions(called)));
+  return parts;
+}
+
+/** The list in the page of the room `current`; `onChange` is called when the counts of the others have changed. */
+export function roomList(current, onChange) {
+  const list = find("#rooms");
+  let rooms = [...list.querySelectorAll("a")].map((link) => ({ code: link.dataset.code, unread: 0, mentions: 0 }));
+  const others = () => rooms.filter((room) => room.code !== current);
+  const sum = (key) => others().reduce((sum, room) => sum + room[key], 0);
+
+  return {
+    get unread() { return sum("unread"); },
+    get mentions() { return sum("mentions"); },
+
+    show(frame) {
+      rooms = frame.rooms;
+      const focused = list.contains(document.activeElement) && document.activeElement.dataset.code;
+      list.replaceChildren(...rooms.map((room) => {
+        const here = room.code === current;
+        const link = make("a", "", ...label(here ? { code: room.code } : room));
+        link.href = `/rooms/${room.code}`;
+        link.dataset.code = room.code;
+        if (here) link.setAttribute("aria-current", "page");
+        return make("li", "", link);
+      }));
+      if (focused) find(`[data-code="${focused}"]`, list)?.focus();
+      const badge = make("span", this.mentions ? "badge at" : "badge", upto(this.unread));
+      badge.append(make("span", "unseen", this.mentions ? ` unread, ${mentions(this.mentions)}` : " unread"));
+      find("#elsewhere").replaceChildren(...(this.unread ? [badge] : []));
+      onChange();
+    },
+
+    /** Goes to the room so many places further in the list, or back. */
+    step(by) {
+      const at = rooms.findIndex((room) => room.code === current);
+      const next = rooms.at((at + by + rooms.length) % rooms.length);
+      if (next && next.code !== current) location.assign(`/rooms/${next.code}`);
+    },
+
+    /** Opens the dialog that goes to another room; `after` is called when it is closed. */
+    choose(after) {
+      if (find("dialog")) return;
+      const field = make("input");
+      Object.assign(field, { id: "wanted", autocomplete: "off", spellcheck: false, placeholder: "Its code, or a part of it" });
+      const title = make("label", "", "Go to a room");
+      title.htmlFor = field.id;
+      const options = make("ul", "rooms");
+      options.id = "options";
+      const hint = make("p", "hint");
+      hint.setAttribute("role", "status");
+      const attributes = { role: "combobox", "aria-expanded": true, "aria-autocomplete": "list", "aria-controls": options.id };
+      for (const [name, value] of Object.entries(attributes)) field.setAttribute(name, value);
+      options.setAttribute("role", "listbox");
+      options.setAttribute("aria-label", "Your rooms");
+      const dialog = make("dialog", "card", title, field, options, hint);
+      dialog.id = "switcher";
+      dialog.setAttribute("aria-labelledby", title.id = "switcher-title");
+
+      const wanted = () => field.value.replace(/[^0-9a-z]/gi, "").toUpperCase();
+      let found = [];
+      let at = 0;
+      const go = (room) => location.assign(room ? `/rooms/${room.code}` : `/rooms?${new URLSearchParams({ code: wanted() })}`);
+      function mark() {
+        for (const [index, option] of [...options.children].entries()) option.setAttribute("aria-selected", index === at);
+        const chosen = options.children[at];
+        if (chosen) field.setAttribute("aria-activedescendant", chosen.id);
+        else field.removeAttribute("aria-activedescendant");
+        chosen?.scrollIntoView({ block: "nearest" });
+      }
+      function search() {
+        // Whoever is asked for comes first, then what is new.
+        found = others().filter((room) => room.code.includes(wanted()));
+        found.sort((a, b) => b.mentions - a.mentions || b.unread - a.unread);
+        at = 0;
+        options.replaceChildren(...found.map((room, index) => {
+          const option = make("li", "", ...label(room));
+          option.id = `option-${index}`;
+          option.setAttribute("role", "option");
+          option.addEventListener("click", () => go(room));
+          return option;
+        }));
+        options.hidden = !found.length;
+        if (found.length) hint.textContent = `${found.length} of your rooms. ↑ and ↓ choose, Enter goes there.`;
+        else hint.textContent = wanted() ? "None of your rooms. Enter goes to this code." : "You have no other room yet. Write a code.";
+        mark();
+      }
+
+      field.addEventListener("input", search);
+      field.addEventListener("keydown", (event) => {
+        const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+        if (by && found.length) {
+          event.preventDefault();
+          at = (at + by + found.length) % found.length;
+          mark();
+        } else if (event.key === "Enter" && !event.isComposing && (found.length || wanted())) {
+          event.preventDefault();
+          go(found[at]);
+        }
+      });
+      dialog.addEventListener("close", () => { dialog.remove(); after(); });
+      document.body.append(dialog);
+      search();
+      dialog.showModal();
+    },
+  };
+}
