@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-use supervisor::{ChildSpec, Run, Shutdown, Strategy, Supervisor};
+use supervisor::{ChildSpec, Restart, Run, Shutdown, Strategy, Supervisor};
 
 /// Which program to be: set for the process that a test starts.
 const ROLE: &str = "SUPERVISOR_TEST_ROLE";
@@ -53,10 +53,28 @@ async fn play(role: &str) -> ExitCode {
             tokio::time::sleep(Duration::from_millis(50)).await;
             Err::<(), _>("no")
         })),
+        "hung" => supervisor,
         other => panic!("no role {other}"),
     };
     let tree = supervisor.grace(Duration::from_millis(100)).start().await.unwrap();
     println!("up");
+    if role == "hung" {
+        // The supervisor itself: it drops the spec of a child that has gone, and what is the user's in it.
+        let holds = Holds;
+        let gone = ChildSpec::task("gone", move |_| {
+            let _ = &holds;
+            tokio::time::sleep(Duration::from_millis(50))
+        });
+        tree.start_child(gone.restart(Restart::Temporary)).await.unwrap();
+        // The thread that is held may be the one that had waited for timers: another one is woken to do that.
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(Duration::from_millis(10));
+                drop(runtime.spawn(async {}));
+            }
+        });
+    }
     // Aborted before it has begun, it would end like any other task.
     while role == "stuck" && !HELD.load(SeqCst) {
         tokio::task::yield_now().await;
@@ -71,6 +89,16 @@ fn hold_the_thread() {
     HELD.store(true, SeqCst);
     loop {
         std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// Holds the thread on which it is dropped.
+struct Holds;
+
+impl Drop for Holds {
+    fn drop(&mut self) {
+        println!("held");
+        hold_the_thread();
     }
 }
 
@@ -200,4 +228,17 @@ fn s9_3_the_service_manager_is_told_ready_watchdog_and_stopping() {
     assert_eq!(last.as_deref(), Some("STOPPING=1"));
     assert_eq!(program.end().0, Some(0));
     std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn s9_3_the_watchdog_hears_nothing_of_a_supervisor_that_hangs() {
+    let name = format!("supervisor-hung-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(name.as_bytes()).unwrap();
+    let manager = UnixDatagram::bind_addr(&address).unwrap();
+    let mut program = Program::start_with(manager, &format!("@{name}"), "hung", &[("WATCHDOG_USEC", "20000")]);
+    program.read_until("held");
+    program.manager.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    // What was told before is still there to be read; one more comes each 10 ms as long as the supervisor answers.
+    let told = std::iter::repeat_with(|| program.manager.recv(&mut [0; 64])).take_while(Result::is_ok);
+    assert!(told.take(1_000).count() < 1_000, "it is told to be alive");
 }

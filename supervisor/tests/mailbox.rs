@@ -94,6 +94,32 @@ fn cast(server: &ServerRef<Gated>, n: u32) -> JoinHandle<bool> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s8_3_by_default_a_mailbox_holds_1024_messages_and_senders_wait() {
+    let (journal, gate) = (Journal::default(), Arc::new(Semaphore::new(0)));
+    let mut spec = ChildSpec::server({
+        let (journal, gate) = (journal.clone(), gate.clone());
+        move || Gated { journal: journal.clone(), gate: gate.clone() }
+    });
+    let server = spec.reference();
+    let tree = Supervisor::new(Strategy::OneForOne).child(spec).start().await.unwrap();
+    server.try_cast(Item::Cast(0)).unwrap();
+    settle().await;
+    for n in 1..=1_024 {
+        server.try_cast(Item::Cast(n)).unwrap();
+    }
+    assert!(matches!(server.try_cast(Item::Cast(9)), Err(SendError::Full(_))));
+    let waiting = cast(&server, 1_025);
+    settle().await;
+    let stats = server.mailbox();
+    assert_eq!((stats.len, stats.capacity, stats.waiting), (1_024, 1_024, 1));
+    gate.add_permits(2_000);
+    assert!(waiting.await.unwrap());
+    settle().await;
+    assert!(journal.take().ends_with(" 1024 1025"));
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn s8_3_a_full_mailbox_makes_its_senders_wait_in_their_order() {
     let Setup { journal, gate, server, tree } = busy(Overflow::Wait).await;
     let mut casts = Vec::new();

@@ -92,22 +92,33 @@ async fn s5_1_the_reason_is_the_truth() {
     assert!(matches!(stopped(panics, in_time).await.0, Some(ExitReason::Panic(_))));
 }
 
-#[tokio::test(start_paused = true)]
-async fn s5_1_a_child_that_ended_by_itself_before_the_abort_arrives_keeps_its_reason() {
-    // Its time is over in the very poll in which it returns: the abort is decided on before its supervisor has heard of it.
-    let racing = ChildSpec::task("racing", |cx| async move {
-        cx.stopped().await;
-        let mut later = std::pin::pin!(tokio::time::advance(SECOND * 10));
-        // The clock has moved after the first poll; the second would let the supervisor run.
-        std::future::poll_fn(|cx| {
-            let _ = later.as_mut().poll(cx);
-            std::task::Poll::Ready(())
-        })
-        .await;
-        Err::<(), _>("by itself")
-    });
-    let (reason, _) = stopped(racing, Shutdown::Timeout(SECOND)).await;
-    assert_eq!(reason, Some(ExitReason::error("by itself")));
+/// On many threads: one child holds its thread until its supervisor has aborted it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn s5_1_a_child_that_ends_by_itself_before_the_abort_arrives_keeps_its_reason() {
+    for ends in ["by itself", ""] {
+        let (release, gate) = std::sync::mpsc::sync_channel::<()>(0);
+        let gate = Arc::new(std::sync::Mutex::new(gate));
+        let racing = ChildSpec::task("racing", move |cx| {
+            let gate = Arc::clone(&gate);
+            async move {
+                cx.stopped().await;
+                let _ = gate.lock().unwrap().recv();
+                if ends.is_empty() { Ok(()) } else { Err(ends) }
+            }
+        });
+        // It is aborted a little later, which is when the other one has been.
+        let deaf = deaf().shutdown(Shutdown::Timeout(Duration::from_millis(20)));
+        let jobs = DynamicSupervisor::new().grace(SECOND * 60).start().await.unwrap();
+        let racing = jobs.start_child(racing.shutdown(Shutdown::Timeout(Duration::from_millis(10)))).await.unwrap();
+        let deaf = jobs.start_child(deaf).await.unwrap();
+        let rooms = jobs.reference();
+        let stopping = tokio::spawn(async move { rooms.stop().await });
+        assert_eq!(deaf.gone().await, Some(ExitReason::Timeout));
+        drop(release);
+        let expected = if ends.is_empty() { ExitReason::Shutdown } else { ExitReason::error(ends) };
+        assert_eq!(racing.gone().await, Some(expected));
+        assert_eq!(stopping.await.unwrap(), ExitReason::Shutdown);
+    }
 }
 
 /// Lives until it is dropped.
@@ -312,6 +323,26 @@ async fn s5_3_what_cannot_be_killed_is_abandoned_after_a_grace_and_the_stop_goes
     let stopped = |child| exited(child, ExitReason::Shutdown);
     recorder.expect([abandoned("stuck"), stopped("obedient"), stopped("supervisor")]);
     drop(release);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s5_3_what_is_abandoned_below_is_known_at_the_top() {
+    for dynamic in [false, true] {
+        let (release, gate) = std::sync::mpsc::sync_channel(1);
+        let stuck = stuck(gate).shutdown(Shutdown::BrutalKill);
+        let tree = Supervisor::new(Strategy::OneForOne).start().await.unwrap();
+        if dynamic {
+            let jobs = tree.start_child(ChildSpec::supervisor(DynamicSupervisor::new())).await.unwrap();
+            jobs.start_child(stuck).await.unwrap();
+        } else {
+            let inner = Supervisor::new(Strategy::OneForOne).id("inner").child(stuck);
+            tree.start_child(ChildSpec::supervisor(inner)).await.unwrap();
+        }
+        assert!(!tree.has_abandoned());
+        tree.stop().await;
+        assert!(tree.has_abandoned(), "dynamic: {dynamic}");
+        drop(release);
+    }
 }
 
 #[tokio::test(start_paused = true)]
