@@ -151,8 +151,17 @@ mod on {
     thread_local!(static TURN: Cell<u32> = const { Cell::new(0) });
 
     /// Times a call if it is its turn.
+    pub(crate) async fn timed<F: Future>(depth: impl FnOnce() -> usize, call: F) -> F::Output {
+        let begun = begin(depth);
+        let answer = call.await;
+        if let Some(begun) = begun {
+            histogram!("supervisor_call_duration_seconds").record(begun.elapsed());
+        }
+        answer
+    }
+
     #[inline]
-    pub(crate) fn call(depth: impl FnOnce() -> usize) -> Option<Instant> {
+    fn begin(depth: impl FnOnce() -> usize) -> Option<Instant> {
         let turn = TURN.try_with(|turn| {
             let next = turn.get().wrapping_add(1);
             turn.set(next);
@@ -166,13 +175,6 @@ mod on {
         #[allow(clippy::cast_precision_loss, reason = "mailboxes hold less than 2^52 messages")]
         histogram!("supervisor_mailbox_depth").record(depth as f64);
         Instant::now()
-    }
-
-    #[inline]
-    pub(crate) fn called(begun: Option<Instant>) {
-        if let Some(begun) = begun {
-            histogram!("supervisor_call_duration_seconds").record(begun.elapsed());
-        }
     }
 }
 
@@ -192,12 +194,7 @@ mod off {
     pub(crate) fn up(_: Duration, _: Option<Duration>) {}
 
     /// Nothing is timed.
-    #[derive(Clone, Copy)]
-    pub(crate) struct Untimed;
-
-    pub(crate) fn call(_: impl FnOnce() -> usize) -> Untimed {
-        Untimed
+    pub(crate) fn timed<F: Future>(_: impl FnOnce() -> usize, call: F) -> F {
+        call
     }
-
-    pub(crate) fn called(_: Untimed) {}
 }

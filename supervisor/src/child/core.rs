@@ -42,6 +42,7 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
+    #[inline]
     fn of(number: u8) -> Self {
         match number {
             1 => Self::Starting,
@@ -128,11 +129,13 @@ impl Core {
         &self.id
     }
 
+    #[inline]
     pub(crate) fn phase(&self) -> Phase {
         Phase::of(self.phase.load(Acquire))
     }
 
     /// Which incarnation is alive, or was the last to be; 0 before the first.
+    #[inline]
     pub(crate) fn incarnation(&self) -> u32 {
         self.incarnation.load(Acquire)
     }

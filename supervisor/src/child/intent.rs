@@ -44,6 +44,7 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(crate) fn is_asked(&self) -> bool {
         self.asked.load(SeqCst)
     }

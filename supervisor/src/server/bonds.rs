@@ -163,10 +163,13 @@ impl<S: Server> Context<S> {
     }
 
     /// The next signal, for the loop.
-    pub(super) fn next_signal(&mut self) -> Option<Signal> {
-        if !self.slot.has_signals() {
-            return None;
-        }
+    #[inline]
+    pub(super) fn next_signal(&mut self) -> Option<Box<Signal>> {
+        if self.slot.has_signals() { self.take_signal() } else { None }
+    }
+
+    #[cold]
+    fn take_signal(&mut self) -> Option<Box<Signal>> {
         let incarnation = self.incarnation();
         let signal = self.slot.edit_signals(|signals| signals.pop(incarnation))?;
         if let Signal::Down(down) = &signal
@@ -174,7 +177,7 @@ impl<S: Server> Context<S> {
         {
             monitors.alive.remove(&down.monitor);
         }
-        Some(signal)
+        Some(Box::new(signal))
     }
 
     /// The process of this incarnation: what names can be registered for, and what others can monitor and link with.

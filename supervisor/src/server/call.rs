@@ -30,15 +30,18 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// When a call of it to this server gives up.
-    fn due(&self, server: usize, limit: Duration) -> Result<Due, CallError> {
+    /// The next call of it, to this server.
+    pub(super) fn call(self, server: usize, limit: Duration) -> Result<Call, CallError> {
         if self.is_waited_for_by(server) {
             return Err(CallError::WouldDeadlock);
         }
         let now = Instant::now();
         let own = after(now, limit);
         let due = self.deadline.map_or(own, |deadline| deadline.min(own));
-        if due <= now { Err(CallError::Timeout) } else { Ok(Due::At(due)) }
+        if due <= now {
+            return Err(CallError::Timeout);
+        }
+        Ok(Call { due: Due::At(due), ticket: Some(Ticket::new(self.server, self.ticket)) })
     }
 
     fn is_waited_for_by(&self, server: usize) -> bool {
@@ -48,6 +51,14 @@ impl Line {
 
 /// The calls to one mailbox.
 pub(crate) struct Caller<'a, M>(pub(crate) &'a Slot<M>);
+
+impl<M> Clone for Caller<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Caller<'_, M> {}
 
 impl<M: Send + 'static> Caller<'_, M> {
     /// Whether mail is taken now. Who sends to itself is told by `call`.
@@ -63,51 +74,71 @@ impl<M: Send + 'static> Caller<'_, M> {
         }
     }
 
-    /// `line` for a call that is made to answer another one.
+    /// What the handler may know of a call that no handler makes.
+    pub(crate) fn outsider(&self, limit: Duration) -> Call {
+        Call { due: Due::within(limit), ticket: self.0.drops_oldest().then(|| Ticket::new(0, None)) }
+    }
+
+    /// Sends what `message` makes, and waits for the answer.
+    ///
+    /// What is moved between futures, or from an argument into one, is written and read in pieces of different sizes, and the
+    /// processor waits for that: some 3 ns each, of 200 for all of a call. So `call` is made in here, an answer that comes at
+    /// once goes straight out, and what follows a wait is in a box.
     pub(crate) async fn call<R>(
-        &self,
+        self,
         limit: Duration,
-        line: Option<Line>,
+        call: impl FnOnce(&Self) -> Result<Call, CallError>,
         message: impl FnOnce(Reply<R>) -> M,
     ) -> Result<R, CallError> {
-        let core = &self.0.core;
+        let slot = self.0;
         let incarnation = self.admit()?;
-        if is_current(core.task.load(Acquire)) {
+        if is_current(slot.core.task.load(Acquire)) {
             return Err(CallError::WouldDeadlock);
         }
-        let due = match &line {
-            Some(line) => line.due(self.0.address(), limit)?,
-            None => Due::In(limit),
-        };
-        let ticket = match line {
-            Some(line) => Some(Ticket::new(line.server, line.ticket)),
-            None => self.0.drops_oldest().then(|| Ticket::new(0, None)),
-        };
-        let waits = Waits(ticket.clone());
+        let call = call(&self)?;
+        let waits = Waits(call.ticket.clone());
         let (reply, mut answer) = oneshot::channel();
-        let envelope = Envelope { message: message(Reply(reply)), call: Some(Call { due, ticket }) };
-        let number = match self.0.offer(envelope) {
+        let number = match slot.offer(Envelope { message: message(Reply(reply)), call: Some(call) }) {
             Ok(number) => number,
             Err(Refused::Full(envelope)) => Box::pin(self.wait_for_room(envelope)).await?,
             Err(refused) => return Err(turned_away(&refused)),
         };
         // What was sent after the incarnation had ended lies in the mailbox until the next one throws it away.
-        if core.incarnation() == incarnation && core.phase() != Phase::Running && !self.0.keeps_mail() {
+        if slot.core.incarnation() == incarnation && slot.core.phase() != Phase::Running && !slot.keeps_mail() {
             return answer.try_recv().map_err(|_| self.refusal(incarnation));
         }
-        let answered = match soon(&mut answer).await {
-            Some(answered) => Ok(answered),
-            None => timeout_at(self.0.fix_deadline(number, limit), &mut answer).await,
-        };
-        match answered {
+        match soon(&mut answer, pin!(tokio::task::yield_now())).await {
+            Soon::Answered(answer) => Ok(answer),
+            Soon::Dropped => Err(Box::pin(self.unanswered(incarnation, number, limit, waits)).await),
+            Soon::NotYet => Box::pin(self.later(incarnation, number, limit, waits, answer)).await,
+        }
+    }
+
+    /// Waits for an answer that does not come at once.
+    async fn later<R>(
+        self,
+        incarnation: u32,
+        number: u64,
+        limit: Duration,
+        waits: Waits,
+        answer: oneshot::Receiver<R>,
+    ) -> Result<R, CallError> {
+        match timeout_at(self.0.fix_deadline(number, limit), answer).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) if waits.0.as_ref().is_some_and(|ticket| ticket.was_dropped()) => Err(CallError::Overloaded),
-            Ok(Err(_)) => Err(self.why(incarnation, self.0.fix_deadline(number, limit)).await),
+            Ok(Err(_)) => Err(self.unanswered(incarnation, number, limit, waits).await),
             Err(_) => Err(CallError::Timeout),
         }
     }
 
-    async fn wait_for_room(&self, mut envelope: Envelope<M>) -> Result<u64, CallError> {
+    /// Why the reply was dropped.
+    async fn unanswered(self, incarnation: u32, number: u64, limit: Duration, waits: Waits) -> CallError {
+        if waits.0.as_ref().is_some_and(|ticket| ticket.was_dropped()) {
+            return CallError::Overloaded;
+        }
+        self.why(incarnation, self.0.fix_deadline(number, limit)).await
+    }
+
+    async fn wait_for_room(self, mut envelope: Envelope<M>) -> Result<u64, CallError> {
         let Some(call) = &mut envelope.call else { return Err(CallError::Overloaded) };
         match timeout_at(call.due.fix(), self.0.deliver(envelope)).await {
             Ok(Ok(number)) => Ok(number),
@@ -130,7 +161,7 @@ impl<M: Send + 'static> Caller<'_, M> {
     /// Why the reply was dropped: because the incarnation ended, or because its handler let go of it and went on.
     ///
     /// A handler that fails drops the reply before its failure is known, so this waits for the handler to be done.
-    async fn why(&self, incarnation: u32, deadline: Instant) -> CallError {
+    async fn why(self, incarnation: u32, deadline: Instant) -> CallError {
         let core = &self.0.core;
         if self.0.skips_expired() && deadline <= Instant::now() {
             return CallError::Timeout;
@@ -153,24 +184,33 @@ impl<M: Send + 'static> Caller<'_, M> {
     }
 }
 
+/// What has become of a call while its thread had anything else to do.
+enum Soon<R> {
+    Answered(R),
+    /// The reply was dropped.
+    Dropped,
+    NotYet,
+}
+
 /// The answer, if it comes before this thread has nothing else to do.
 ///
 /// A timer costs more than the rest of a call: it may have to wake the thread that waits for the next one. A server that is
 /// idle is run next by the thread of its caller, so most answers come before there is a need for it.
-async fn soon<R>(answer: &mut oneshot::Receiver<R>) -> Option<Result<R, oneshot::error::RecvError>> {
-    let mut others = pin!(tokio::task::yield_now());
+fn soon<R>(
+    answer: &mut oneshot::Receiver<R>,
+    mut others: Pin<&mut impl Future<Output = ()>>,
+) -> impl Future<Output = Soon<R>> {
     let mut asked = false;
-    poll_fn(|task| {
-        if let Poll::Ready(answered) = Pin::new(&mut *answer).poll(task) {
-            return Poll::Ready(Some(answered));
-        }
-        if std::mem::replace(&mut asked, true) {
-            return Poll::Ready(None);
+    poll_fn(move |task| {
+        match Pin::new(&mut *answer).poll(task) {
+            Poll::Ready(Ok(answer)) => return Poll::Ready(Soon::Answered(answer)),
+            Poll::Ready(Err(_)) => return Poll::Ready(Soon::Dropped),
+            Poll::Pending if std::mem::replace(&mut asked, true) => return Poll::Ready(Soon::NotYet),
+            Poll::Pending => {}
         }
         // It is woken again when the others have run, which is not before those that are about to.
-        others.as_mut().poll(task).map(|()| None)
+        others.as_mut().poll(task).map(|()| Soon::NotYet)
     })
-    .await
 }
 
 /// Has the loop tell when it is done with a message.

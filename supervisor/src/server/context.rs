@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 use super::bonds::Monitors;
 use super::call::{CALL_TIME, Caller, Line};
 use super::contract::Server;
-use super::envelope::Call;
 use super::mailbox::Slot;
 use super::reference::ServerRef;
 use super::reply::Reply;
@@ -26,8 +25,8 @@ use crate::error::CallError;
 /// It belongs to one incarnation.
 pub struct Context<S: Server> {
     pub(super) slot: Arc<Slot<S::Message>>,
-    /// The call that is handled.
-    pub(super) call: Option<Call>,
+    /// What is handled came by mail.
+    pub(super) mail: bool,
     /// Never locked: it is there so that a context can be borrowed by several futures of one handler.
     own: Mutex<Own<S::Message>>,
 }
@@ -41,7 +40,7 @@ pub(super) struct Own<M> {
 
 impl<S: Server> Context<S> {
     pub(super) fn new(slot: Arc<Slot<S::Message>>) -> Self {
-        Self { slot, call: None, own: Mutex::new(Own { ahead: VecDeque::new(), timers: None, monitors: None }) }
+        Self { slot, mail: false, own: Mutex::new(Own { ahead: VecDeque::new(), timers: None, monitors: None }) }
     }
 
     /// A reference to this server, for others. A [`call`](ServerRef::call) through it from within the server's own task
@@ -87,10 +86,10 @@ impl<S: Server> Context<S> {
         server: &'a ServerRef<T>,
         message: F,
     ) -> impl Future<Output = Result<R, CallError>> + use<'a, S, T, R, F> {
-        let ticket = self.call.as_ref().and_then(|call| call.ticket.clone());
+        let ticket = if self.mail { self.slot.ticket_in_hand() } else { None };
         let line = Line { server: self.slot.address(), deadline: self.deadline(), ticket };
         let slot = &*server.slot;
-        async move { Caller(slot).call(CALL_TIME, Some(line), message).await }
+        async move { Caller(slot).call(CALL_TIME, |caller| line.call(caller.0.address(), CALL_TIME), message).await }
     }
 
     /// When the caller of the message in hand gives up; `None` when nobody waits for an answer to it.
@@ -98,7 +97,7 @@ impl<S: Server> Context<S> {
     /// For work that is done within a call: `timeout_at(deadline, ..)`. A message that is put ahead, and a task of the scope, do
     /// not inherit it.
     pub fn deadline(&self) -> Option<Instant> {
-        self.call.as_ref().and_then(|_| self.slot.deadline_in_hand())
+        if self.mail { self.slot.deadline_in_hand() } else { None }
     }
 
     /// Has this message handled next, before any mail and after those that were put ahead before it. From

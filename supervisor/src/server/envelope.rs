@@ -27,17 +27,21 @@ pub(super) struct Call {
 #[derive(Clone, Copy)]
 pub(super) enum Due {
     At(Instant),
-    /// So long after the first look. Nobody has looked yet.
-    In(Duration),
+    /// So many nanoseconds after the first look. Nobody has looked yet. With a [`Duration`] a message would be larger by a half.
+    In(u64),
 }
 
 impl Due {
+    pub(super) fn within(limit: Duration) -> Self {
+        Self::In(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX))
+    }
+
     /// Reads the clock unless somebody has.
     pub(super) fn fix(&mut self) -> Instant {
         match *self {
             Self::At(at) => at,
             Self::In(limit) => {
-                let at = after(Instant::now(), limit);
+                let at = after(Instant::now(), Duration::from_nanos(limit));
                 *self = Self::At(at);
                 at
             }

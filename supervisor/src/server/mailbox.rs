@@ -11,6 +11,7 @@
 //!    one that left the line before it. When nobody will make room any more, all of the line are told.
 
 use std::future::poll_fn;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32};
@@ -23,7 +24,7 @@ use tokio::task::coop::cooperative;
 use tokio::time::Instant;
 
 use super::bonds::{Exited, Signal, Signals};
-use super::envelope::Envelope;
+use super::envelope::{Envelope, Ticket};
 use super::overflow::{MailboxStats, Overflow};
 use super::queue::{Push, Queue};
 use crate::child::{Core, Phase, Seat, Settings, panics};
@@ -105,6 +106,7 @@ impl<M: Send + 'static> Slot<M> {
     }
 
     /// Puts it in if there is room, or does what is to be done when there is none. Returns its number.
+    #[inline]
     pub(super) fn offer(&self, envelope: Envelope<M>) -> Result<u64, Refused<Envelope<M>>> {
         let outcome = self.queue.lock().push(envelope, None);
         self.settle(outcome)
@@ -186,32 +188,35 @@ impl<M: Send + 'static> Slot<M> {
 
     /// The next message. It never ends.
     #[inline]
-    pub(super) fn poll_receive(&self, task: &Context<'_>) -> Poll<Envelope<M>> {
+    pub(super) fn poll_receive(&self, task: &Context<'_>) -> Poll<M> {
         loop {
             let mut queue = self.queue.lock();
-            let Some(envelope) = queue.pop() else {
+            // In case of a panic there is nothing to be dropped: so it stays in registers.
+            let Some(message) = queue.pop().map(ManuallyDrop::new) else {
                 let previous = queue.reader.wait(task.waker());
                 drop(queue);
                 drop(previous);
                 return Poll::Pending;
             };
             let sender = queue.next_sender();
+            let expired = self.skips_expired() && queue.is_in_vain();
+            queue.expired += u64::from(expired);
             drop(queue);
             if let Some(sender) = sender {
                 sender.wake();
             }
-            if self.skips_expired() && envelope.call.as_ref().is_some_and(|call| call.due.is_over()) {
-                self.queue.lock().expired += 1;
-                discard(envelope);
+            let message = ManuallyDrop::into_inner(message);
+            if expired {
+                discard(message);
                 continue;
             }
-            return Poll::Ready(envelope);
+            return Poll::Ready(message);
         }
     }
 
     /// The next message, for a reader that is no server.
     pub(crate) async fn receive(&self) -> M {
-        cooperative(poll_fn(|task| self.poll_receive(task))).await.message
+        cooperative(poll_fn(|task| self.poll_receive(task))).await
     }
 
     pub(super) fn len(&self) -> usize {
@@ -242,6 +247,11 @@ impl<M: Send + 'static> Slot<M> {
     /// When the caller of the message in hand gives up.
     pub(super) fn deadline_in_hand(&self) -> Option<Instant> {
         self.queue.lock().deadline_in_hand()
+    }
+
+    /// The line of calls that the message in hand is part of.
+    pub(super) fn ticket_in_hand(&self) -> Option<Arc<Ticket>> {
+        self.queue.lock().ticket_in_hand()
     }
 
     /// A message was refused because there was no room.

@@ -1,17 +1,18 @@
 //! The contents of a mailbox. No code of the user runs in here: whatever is to be dropped or woken is handed out.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::bonds::Signals;
-use super::envelope::{Due, Envelope, after};
+use super::envelope::{Call, Envelope, Ticket, after};
 use super::line::Line;
 use super::overflow::Overflow;
 
-/// Up to here the room for messages is kept when the last of them has been taken.
+/// Up to here the room for messages is kept when there are no more of them.
 const KEPT_ROOM: usize = 64;
 
 pub(super) struct Queue<M> {
@@ -20,9 +21,9 @@ pub(super) struct Queue<M> {
     overflow: Overflow,
     /// How many messages have left it; so the number of the first that is in it.
     left: u64,
-    /// The number of the message that is handled, and the deadline of its call.
+    /// The number of the message that is handled, and the call that it is part of. It stays in here, since few handlers ask.
     in_hand: u64,
-    due: Option<Due>,
+    hand: Option<Call>,
     /// News of the ends of other processes: not mail, and never more than was asked for.
     pub(super) signals: Option<Box<Signals>>,
     pub(super) closed: bool,
@@ -44,6 +45,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// The reader has found nothing. Returns the waker of another reader, to be dropped.
+    #[inline]
     pub(super) fn wait(&mut self, waker: &Waker) -> Option<Waker> {
         self.waits = true;
         if self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
@@ -53,6 +55,7 @@ impl Reader {
     }
 
     /// There is something: whom to wake.
+    #[inline]
     pub(super) fn wanted(&mut self) -> Option<Waker> {
         std::mem::take(&mut self.waits).then(|| self.waker.clone()).flatten()
     }
@@ -87,7 +90,7 @@ impl<M> Queue<M> {
             overflow,
             left: 0,
             in_hand: u64::MAX,
-            due: None,
+            hand: None,
             signals: None,
             closed: false,
             line: Line::default(),
@@ -111,6 +114,7 @@ impl<M> Queue<M> {
         (self.capacity, self.overflow) = (capacity, overflow);
     }
 
+    #[inline]
     pub(super) fn has_room(&self) -> bool {
         self.mail.len() < self.capacity
     }
@@ -162,15 +166,21 @@ impl<M> Queue<M> {
 
     /// Takes the next message in hand.
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<Envelope<M>> {
-        let envelope = self.mail.pop_front()?;
+    pub(super) fn pop(&mut self) -> Option<M> {
+        let Some(Envelope { message, call }) = self.mail.pop_front() else {
+            self.give_room_back();
+            return None;
+        };
         self.in_hand = self.left;
-        self.due = envelope.call.as_ref().map(|call| call.due);
+        self.hand = call;
         self.left += 1;
-        if self.mail.is_empty() && self.mail.capacity() > KEPT_ROOM {
+        Some(message)
+    }
+
+    fn give_room_back(&mut self) {
+        if self.mail.capacity() > KEPT_ROOM {
             self.mail = VecDeque::new();
         }
-        Some(envelope)
     }
 
     /// Whose turn it is to send, to be woken: the first of the line, if there is room.
@@ -187,18 +197,28 @@ impl<M> Queue<M> {
 
     /// When the caller of message number `number` gives up: in its time from now on, unless that is known already.
     pub(super) fn fix_deadline(&mut self, number: u64, limit: Duration) -> Instant {
-        let due = if number == self.in_hand {
-            self.due.as_mut()
+        let call = if number == self.in_hand {
+            self.hand.as_mut()
         } else {
             let place = number.checked_sub(self.left).and_then(|place| usize::try_from(place).ok());
             let envelope = place.and_then(|place| self.mail.get_mut(place));
-            envelope.and_then(|envelope| envelope.call.as_mut()).map(|call| &mut call.due)
+            envelope.and_then(|envelope| envelope.call.as_mut())
         };
-        due.map_or_else(|| after(Instant::now(), limit), Due::fix)
+        call.map_or_else(|| after(Instant::now(), limit), |call| call.due.fix())
     }
 
     /// When the caller of the message in hand gives up.
     pub(super) fn deadline_in_hand(&mut self) -> Option<Instant> {
-        self.due.as_mut().map(Due::fix)
+        self.hand.as_mut().map(|call| call.due.fix())
+    }
+
+    /// The line of calls that the message in hand is part of.
+    pub(super) fn ticket_in_hand(&self) -> Option<Arc<Ticket>> {
+        self.hand.as_ref()?.ticket.clone()
+    }
+
+    /// Whether the caller of the message in hand is known to have given up.
+    pub(super) fn is_in_vain(&self) -> bool {
+        self.hand.as_ref().is_some_and(|call| call.due.is_over())
     }
 }

@@ -48,11 +48,8 @@ impl<S: Server> ServerRef<S> {
     ///
     /// Dropped before the message was delivered, it is as if it had not been called; after that the server handles the message
     /// and the answer is dropped.
-    pub async fn call<R>(&self, message: impl FnOnce(Reply<R>) -> S::Message) -> Result<R, CallError> {
-        let begun = metrics::call(|| self.slot.len());
-        let answer = Caller(&*self.slot).call(CALL_TIME, None, message).await;
-        metrics::called(begun);
-        answer
+    pub fn call<R>(&self, message: impl FnOnce(Reply<R>) -> S::Message) -> impl Future<Output = Result<R, CallError>> {
+        self.call_timeout(CALL_TIME, message)
     }
 
     /// [`call`](Self::call) with a time limit of one's own, which covers the wait for room in the mailbox too.
@@ -64,15 +61,13 @@ impl<S: Server> ServerRef<S> {
     /// # Cancel safety
     ///
     /// As for [`call`](Self::call).
-    pub async fn call_timeout<R>(
+    pub fn call_timeout<R>(
         &self,
         limit: Duration,
         message: impl FnOnce(Reply<R>) -> S::Message,
-    ) -> Result<R, CallError> {
-        let begun = metrics::call(|| self.slot.len());
-        let answer = Caller(&*self.slot).call(limit, None, message).await;
-        metrics::called(begun);
-        answer
+    ) -> impl Future<Output = Result<R, CallError>> {
+        let call = Caller(&*self.slot).call(limit, move |caller| Ok(caller.outsider(limit)), message);
+        metrics::timed(|| self.slot.len(), call)
     }
 
     /// Sends a message, waiting for room in the mailbox if that is what it does when it is full ([`Overflow`]). Whether it is

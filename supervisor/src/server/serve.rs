@@ -14,7 +14,6 @@ use super::bonds::Signal;
 use super::call::current_task;
 use super::context::Context;
 use super::contract::{Failure, Flow, Init, Server};
-use super::envelope::Envelope;
 use crate::child::{Core, Guard, Outcome, catch};
 
 /// The main task. The guard is the last to go.
@@ -76,8 +75,10 @@ async fn handle_all<S: Server>(server: &mut S, cx: &mut Context<S>) -> ExitReaso
         slot.core.progress.store(progress + 1, Release);
         let flow = match event {
             Event::Message(message) => server.handle(message, cx).await,
-            Event::Signal(Signal::Down(down)) => server.handle_down(down, cx).await,
-            Event::Signal(Signal::Exited(exited)) => server.handle_exit(exited, cx).await,
+            Event::Signal(signal) => match *signal {
+                Signal::Down(down) => server.handle_down(down, cx).await,
+                Signal::Exited(exited) => server.handle_exit(exited, cx).await,
+            },
         };
         progress += 2;
         match flow {
@@ -94,17 +95,21 @@ async fn handle_all<S: Server>(server: &mut S, cx: &mut Context<S>) -> ExitReaso
     ExitReason::Shutdown
 }
 
-/// What a server handles.
+/// What a server handles. Small, as it is moved more often than looked at.
 enum Event<M> {
     Message(M),
-    Signal(Signal),
+    Signal(Box<Signal>),
 }
 
 /// What is next: put ahead, the end of another process, a timer, mail. `None` when the server is to stop.
-async fn next<S: Server>(cx: &mut Context<S>, core: &Core, armed: &mut Option<Waker>) -> Option<Event<S::Message>> {
+fn next<S: Server>(
+    cx: &mut Context<S>,
+    core: &Core,
+    armed: &mut Option<Waker>,
+) -> impl Future<Output = Option<Event<S::Message>>> {
     // Within the budget of the task, so that a server that always has mail leaves room for others.
-    cooperative(poll_fn(|task| {
-        cx.call = None;
+    cooperative(poll_fn(move |task| {
+        cx.mail = false;
         if core.is_asked() {
             return Poll::Ready(None);
         }
@@ -119,8 +124,8 @@ async fn next<S: Server>(cx: &mut Context<S>, core: &Core, armed: &mut Option<Wa
         {
             return Poll::Ready(Some(Event::Message(message)));
         }
-        if let Poll::Ready(Envelope { message, call }) = cx.slot.poll_receive(task) {
-            cx.call = call;
+        if let Poll::Ready(message) = cx.slot.poll_receive(task) {
+            cx.mail = true;
             return Poll::Ready(Some(Event::Message(message)));
         }
         // It may have come after the first look and before this task was there to be woken.
@@ -136,7 +141,6 @@ async fn next<S: Server>(cx: &mut Context<S>, core: &Core, armed: &mut Option<Wa
         }
         Poll::Pending
     }))
-    .await
 }
 
 /// The output of a future, unless a stop is asked for first.
