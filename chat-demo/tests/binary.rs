@@ -161,6 +161,8 @@ async fn a_disk_without_room_is_said_and_people_talk_on() {
     assert_eq!(told["text"], "The server has no room for files now; everything else works.");
     let files = folder.path().join("chat.files");
     assert_eq!(left(&files), (0, 0), "nothing half of it");
+    let metrics = ada.get("/metrics").await.body;
+    assert!(metrics.contains("chat_refused_total{reason=\"disk_full\"} 1"), "{metrics}");
     let mut socket = ada.join(&code, 0).await;
     socket.post("line-0001", "We can talk.").await;
     assert_eq!(socket.next_of("stored").await["seq"], 1);

@@ -194,6 +194,8 @@ pub(crate) struct Upload {
 struct Ticket {
     id: FileId,
     server: ServerRef<UploadServer>,
+    /// Why it is given up, if not because nobody wants it any more.
+    refused: Option<&'static str>,
 }
 
 impl Uploads {
@@ -226,7 +228,7 @@ impl Uploads {
             Ok(server) => server,
             Err(_) => self.namespace.wait_for(UPLOADS, RESTART).await.map_err(|_| UploadError::Interrupted)?,
         };
-        let ticket = Ticket { id: FileId::random(), server };
+        let ticket = Ticket { id: FileId::random(), server, refused: None };
         let begin = |reply| UploadMessage::Begin { id: ticket.id.clone(), person, name, reply };
         let place = Quarantined(ticket.server.call_timeout(ANSWER, begin).await??);
         // Here and now: whoever gives up while it is made elsewhere would leave it behind.
@@ -244,7 +246,10 @@ impl Uploads {
     /// is published, or was never there, stays as it is.
     pub async fn cancel(&self, upload: &FileId) -> Result<(), UploadError> {
         let server = self.namespace.lookup(UPLOADS).map_err(|_| UploadError::Interrupted)?;
-        server.cast(UploadMessage::Cancel { id: upload.clone() }).await.map_err(|_| UploadError::Interrupted)
+        server
+            .cast(UploadMessage::Cancel { id: upload.clone(), refused: None })
+            .await
+            .map_err(|_| UploadError::Interrupted)
     }
 
     /// Hears from now on what becomes of uploads, as told under [`TOPIC`]; whoever has room for less than `capacity`
@@ -304,9 +309,14 @@ impl Upload {
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
         self.size += bytes.len() as u64;
         if self.size > self.limit {
-            return Err(UploadError::TooLarge { limit: self.limit });
+            return Err(self.refuse(UploadError::TooLarge { limit: self.limit }));
         }
-        Ok(self.file.write_all(bytes).await?)
+        self.file.write_all(bytes).await.map_err(|error| self.refuse(error.into()))
+    }
+
+    fn refuse(&mut self, error: UploadError) -> UploadError {
+        self.ticket.refused = Some(error.label());
+        error
     }
 
     /// Those were all: waits until the file is published or refused.
@@ -314,10 +324,12 @@ impl Upload {
     /// Dropping the future cancels the upload.
     pub(crate) async fn finish(mut self) -> Result<Published, UploadError> {
         if self.size == 0 {
-            return Err(UploadError::Empty);
+            return Err(self.refuse(UploadError::Empty));
         }
-        self.file.flush().await?;
-        let Ticket { id, server } = &self.ticket;
+        if let Err(error) = self.file.flush().await {
+            return Err(self.refuse(error.into()));
+        }
+        let Ticket { id, server, .. } = &self.ticket;
         let received = |reply| UploadMessage::Received { id: id.clone(), size: self.size, reply };
         server.call_timeout(WORK, received).await?
     }
@@ -326,7 +338,7 @@ impl Upload {
 impl Drop for Ticket {
     fn drop(&mut self) {
         // Nothing to cancel when it is over. A service too busy to hear it would keep a place, so it is told later then.
-        let cancel = || UploadMessage::Cancel { id: self.id.clone() };
+        let cancel = || UploadMessage::Cancel { id: self.id.clone(), refused: self.refused };
         if self.server.try_cast(cancel()).is_err()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {

@@ -21,8 +21,8 @@ pub(crate) enum UploadMessage {
     Begin { id: FileId, person: PersonId, name: FileName, reply: Reply<Result<PathBuf, UploadError>> },
     /// All its bytes are there.
     Received { id: FileId, size: u64, reply: Reply<Result<Published, UploadError>> },
-    /// Whoever sent it wants it no more, or is gone.
-    Cancel { id: FileId },
+    /// It is given up: for this reason, or because whoever sent it wants it no more or is gone.
+    Cancel { id: FileId, refused: Option<&'static str> },
     /// A job is so far.
     Step { id: FileId, step: Step },
     /// A job is over.
@@ -92,7 +92,10 @@ impl Server for UploadServer {
                     None => reply.send(Err(UploadError::Interrupted)),
                 }
             }
-            UploadMessage::Cancel { id } => {
+            UploadMessage::Cancel { id, refused } => {
+                if let Some(reason) = refused {
+                    self.tell(&id, Stage::Refused(reason));
+                }
                 if let Some(task) = self.remove(&id).and_then(|job| job.task) {
                     task.abort();
                 }

@@ -121,6 +121,21 @@ async fn five_are_worked_on_at_once_and_any_of_them_can_be_cancelled() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_received_is_told_as_refused() {
+    let mut fixture = fixture(Limits { upload_bytes: 4, ..Limits::default() }).await;
+    let mut upload = fixture.begin().await.unwrap();
+    upload.write(b"text").await.unwrap();
+    assert_eq!(upload.write(b"!").await, Err(UploadError::TooLarge { limit: 4 }));
+    drop(upload);
+    fixture.until(Stage::Refused("too_large")).await;
+    assert_eq!(fixture.begin().await.unwrap().finish().await.unwrap_err(), UploadError::Empty);
+    fixture.until(Stage::Refused("empty")).await;
+    let statistics = fixture.uploads.statistics().await.unwrap();
+    assert_eq!(statistics, Statistics { refused: 2, ..Statistics::default() });
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn a_beginning_that_is_given_up_leaves_its_place() {
     let mut fixture = fixture(Limits::default()).await;
     for polls in 1..4 {
