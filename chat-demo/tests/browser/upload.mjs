@@ -28,6 +28,16 @@ async function has(page, names) {
   ).catch(async () => assert.deepEqual(await files(page), names));
 }
 
+/** Drops a file of this many bytes on the conversation; it is made in the page, so that it need not be brought there. */
+async function drop(page, name, size) {
+  const transfer = await page.evaluateHandle(([name, size]) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([new Uint8Array(size).fill(7)], name));
+    return transfer;
+  }, [name, size]);
+  await page.dispatchEvent("#log", "drop", { dataTransfer: transfer });
+}
+
 await step("two in a room", async () => {
   await ada.goto(BASE);
   await ada.fill("#name", "Ada");
@@ -93,7 +103,7 @@ await step("progress is shown, and sending can be cancelled", async () => {
   await network.send("Network.enable");
   const slow = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 400_000 };
   await network.send("Network.emulateNetworkConditions", slow);
-  await ada.setInputFiles("#file", { name: "film.bin", mimeType: "", buffer: Buffer.alloc(6 << 20, 7) });
+  await drop(ada, "film.bin", 20 << 20);
   const part = () => {
     const bar = document.querySelector(".sending progress");
     return bar?.hasAttribute("value") && bar.value > 0 && bar.value < bar.max;
@@ -106,7 +116,7 @@ await step("progress is shown, and sending can be cancelled", async () => {
   await status(ada, "film.bin was not sent.");
   assert.equal(await ada.locator(".sending").count(), 0);
   await network.send("Network.emulateNetworkConditions", { ...slow, uploadThroughput: -1 });
-  await ada.setInputFiles("#file", { name: "huge.bin", mimeType: "", buffer: Buffer.alloc((25 << 20) + 1) });
+  await drop(ada, "huge.bin", (25 << 20) + 1);
   await status(ada, "huge.bin is too large: a file can have 25 MB.");
 });
 
@@ -121,12 +131,7 @@ await step("a connection that breaks: it is sent again, once", async () => {
 });
 
 await step("a file that is dropped on the conversation is sent", async () => {
-  const transfer = await ada.evaluateHandle(() => {
-    const transfer = new DataTransfer();
-    transfer.items.add(new File(["dropped"], "dropped.txt"));
-    return transfer;
-  });
-  await ada.dispatchEvent("#log", "drop", { dataTransfer: transfer });
+  await drop(ada, "dropped.txt", 7);
   for (const page of [ada, bob]) await has(page, ["lake.png", "notes.txt", "dropped.txt"]);
 });
 
