@@ -4,11 +4,15 @@
 pub(crate) use parking_lot::{Mutex, MutexGuard};
 #[cfg(not(feature = "shuttle"))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
+#[cfg(not(feature = "shuttle"))]
+pub(crate) use std::thread_local;
 
 #[cfg(feature = "shuttle")]
 pub(crate) use self::model::{Mutex, MutexGuard};
 #[cfg(feature = "shuttle")]
 pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
+#[cfg(feature = "shuttle")]
+pub(crate) use shuttle::thread_local;
 
 #[cfg(feature = "shuttle")]
 mod model {

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
 
 use registry::{ExitReason, Process, ProcessId, ProcessRef, ServiceRegistry};
 
@@ -194,4 +194,44 @@ fn links_and_monitors_that_are_made_while_the_process_ends_are_told_once() {
         assert!(!reference.unlink(&other.reference()));
         drop((monitor, other));
     }
+}
+
+/// A process that ends when it hears of an end.
+fn follower() -> ProcessRef {
+    let own = Arc::new(Mutex::new(None::<Process>));
+    let held = Arc::clone(&own);
+    let process = Process::trapping(move |_, reason| {
+        let process = held.lock().unwrap().take();
+        process.into_iter().for_each(|process| process.end(reason.clone()));
+    });
+    let reference = process.reference();
+    *own.lock().unwrap() = Some(process);
+    reference
+}
+
+#[test]
+fn a_row_of_ten_thousand_processes_that_end_with_each_other_needs_no_deep_stack() {
+    let row: Vec<ProcessRef> = (0..10_000).map(|_| follower()).collect();
+    row.windows(2).for_each(|pair| pair[0].link(&pair[1]));
+    let spark = Process::new();
+    spark.reference().link(&row[5_000]);
+    spark.end(failed());
+    assert!(row.iter().all(|process| process.exit_reason() == Some(failed())), "all of them, when this returns");
+}
+
+#[test]
+fn a_row_of_ten_thousand_monitors_that_end_the_next_needs_no_deep_stack() {
+    let (mut monitors, mut last) = (Vec::new(), Process::new());
+    let end = last.reference();
+    for _ in 0..10_000 {
+        let process = Process::new();
+        let next = Mutex::new(Some(last));
+        monitors.push(process.reference().monitor(move |reason| {
+            let next = next.lock().unwrap().take();
+            next.into_iter().for_each(|next| next.end(reason.clone()));
+        }));
+        last = process;
+    }
+    last.end(failed());
+    assert_eq!(end.exit_reason(), Some(failed()));
 }

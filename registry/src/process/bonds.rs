@@ -5,8 +5,11 @@
 //! 1. A bond is told once: by the end that takes it out, or by the one who makes it and finds the process ended.
 //! 2. It is told after the names have been freed, and under no lock.
 //! 3. Both ends of a link hold it. What one end finds missing at the other is told to it at once.
+//! 4. Ends that come of being told of ends are told one after the other, so that a row of links of any length takes the stack of
+//!    one.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
 use foldhash::fast::RandomState;
@@ -15,6 +18,7 @@ use super::exit::ExitReason;
 use super::identity::ProcessId;
 use super::life::ProcessRef;
 use super::panic::contain;
+use crate::sync::thread_local;
 
 /// The bonds of one process, until its end has been told.
 #[derive(Default)]
@@ -44,7 +48,8 @@ impl ProcessRef {
     /// Has `told` called with the reason when the process has ended: at once, if it already has.
     ///
     /// It is called once, by whoever ends the process and after [`exited`](Self::exited) has resolved, so it should only pass the
-    /// news on. A panic in it is contained and logged.
+    /// news on. A panic in it is contained and logged. What it ends itself is told when it has returned, so that ends that follow
+    /// from each other take no more stack than one.
     ///
     /// ```
     /// use registry::{ExitReason, Process};
@@ -129,6 +134,12 @@ impl ProcessRef {
         !bonds.told
     }
 
+    /// How many it holds.
+    #[cfg(all(test, feature = "shuttle"))]
+    pub(super) fn links(&self) -> usize {
+        self.bonds().lock().ties.as_ref().map_or(0, |ties| ties.links.len())
+    }
+
     fn unbind(&self, other: &Self) -> bool {
         let link = self.bonds().lock().ties.as_mut().and_then(|ties| ties.links.remove(&other.id()));
         link.is_some()
@@ -149,12 +160,59 @@ impl ProcessRef {
             bonds.ties.take()
         };
         let Some(ties) = ties else { return };
+        News { process: self.clone(), reason: reason.clone(), ties }.spread();
+    }
+}
+
+/// The end of a process that is still to be told.
+struct News {
+    process: ProcessRef,
+    reason: ExitReason,
+    ties: Box<Ties>,
+}
+
+thread_local! {
+    /// What came of the news that this thread tells; `None` when it tells none.
+    static UNTOLD: RefCell<Option<VecDeque<News>>> = const { RefCell::new(None) };
+}
+
+impl News {
+    /// Tells it and all that comes of it; or leaves it to this thread, if that is at it already.
+    fn spread(self) {
+        let mut next = Some(self);
+        let untold = UNTOLD.try_with(|untold| {
+            let mut untold = untold.borrow_mut();
+            if let Some(untold) = &mut *untold {
+                untold.extend(next.take());
+            } else {
+                *untold = Some(VecDeque::new());
+            }
+        });
+        if untold.is_err() {
+            // The thread is being torn down, and there is nowhere to leave it.
+            return next.into_iter().for_each(Self::tell);
+        }
+        while let Some(news) = next {
+            news.tell();
+            next = UNTOLD.with(|untold| {
+                let mut untold = untold.borrow_mut();
+                let next = untold.as_mut().and_then(VecDeque::pop_front);
+                if next.is_none() {
+                    *untold = None;
+                }
+                next
+            });
+        }
+    }
+
+    fn tell(self) {
+        let Self { process, reason, ties } = self;
         for told in ties.monitors.into_values() {
-            contain("a monitor", || told(reason));
+            contain("a monitor", || told(&reason));
         }
         for other in ties.links.into_values() {
-            other.unbind(self);
-            contain("a process that trapped an exit", || other.signal(self, reason));
+            other.unbind(&process);
+            contain("a process that trapped an exit", || other.signal(&process, &reason));
         }
     }
 }

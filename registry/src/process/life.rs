@@ -89,6 +89,7 @@ impl Process {
     /// process and the reason, which may be clean. Whether to end as well is up to it.
     ///
     /// It is called by whoever ends the other process, so it should only pass the news on. A panic in it is contained and logged.
+    /// A process that it ends is told of when it has returned.
     ///
     /// ```
     /// use registry::{ExitReason, Process};

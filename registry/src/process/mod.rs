@@ -1,6 +1,8 @@
 //! Processes: who an entry belongs to, how long they live and why they ended.
 
 mod bonds;
+#[cfg(all(test, feature = "shuttle"))]
+mod bonds_model;
 mod exit;
 mod identity;
 mod life;
