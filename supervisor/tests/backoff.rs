@@ -2,7 +2,12 @@
 
 mod support;
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
+use std::task::Poll;
 use std::time::Duration;
 
 use registry::{LookupError, ServiceRegistry};
@@ -360,4 +365,30 @@ async fn s4_4_the_supervisor_answers_while_a_group_waits() {
     assert_eq!(begun.elapsed().as_secs(), 0);
     assert!(begun.elapsed() > SECOND - Duration::from_millis(10));
     tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s4_4_dynamic_children_that_become_due_during_a_stop_are_not_started_again() {
+    // More than are asked to stop at once.
+    const CHILDREN: usize = 4_000;
+    let tree = DynamicSupervisor::new().budget(u32::MAX, SECOND).start().await.unwrap();
+    let starts = Arc::new(AtomicUsize::new(0));
+    for _ in 0..CHILDREN {
+        let starts = Arc::clone(&starts);
+        let spec = ChildSpec::task("brief", move |_| {
+            starts.fetch_add(1, SeqCst);
+            async { Err::<(), _>("no") }
+        });
+        tree.start_child(spec.backoff(Backoff::exponential().base(SECOND * 10).jitter(0.0))).await.unwrap();
+    }
+    settle().await;
+    assert_eq!((starts.load(SeqCst), tree.count_children().specs), (CHILDREN, CHILDREN), "all of them wait");
+    let mut stop = pin!(tree.stop());
+    assert!(poll_fn(|task| Poll::Ready(stop.as_mut().poll(task))).await.is_pending());
+    // It has heard, and begins to ask its children.
+    tokio::task::yield_now().await;
+    tokio::time::advance(SECOND * 10).await;
+    assert!(tree.count_children().specs > 0, "in the middle of it, the others are due");
+    assert_eq!(stop.await, ExitReason::Shutdown);
+    assert_eq!(starts.load(SeqCst), CHILDREN);
 }

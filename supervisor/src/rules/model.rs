@@ -204,12 +204,15 @@ proptest! {
 enum Event {
     Up(u8),
     Crash(u8),
+    /// One that another needs, and that other one.
+    Topple(u8),
     Leave(u8),
     Ignore(u8),
     /// Something about an incarnation that was before.
     Stale(u8),
     Pass(u16),
-    Add(Restart),
+    /// One that may need another.
+    Add(Restart, Option<u8>),
     Terminate(u8),
     Restart(u8),
     Delete(u8),
@@ -246,11 +249,12 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         8 => any::<u8>().prop_map(Event::Up),
         4 => any::<u8>().prop_map(Event::Crash),
+        3 => any::<u8>().prop_map(Event::Topple),
         2 => any::<u8>().prop_map(Event::Leave),
         1 => any::<u8>().prop_map(Event::Ignore),
         1 => any::<u8>().prop_map(Event::Stale),
         2 => (0_u16..3_000).prop_map(Event::Pass),
-        1 => restart().prop_map(Event::Add),
+        1 => (restart(), proptest::option::of(any::<u8>())).prop_map(|(restart, needs)| Event::Add(restart, needs)),
         1 => any::<u8>().prop_map(Event::Terminate),
         1 => any::<u8>().prop_map(Event::Restart),
         1 => any::<u8>().prop_map(Event::Delete),
@@ -266,6 +270,8 @@ struct World {
     /// Living incarnations, and whether their init was acknowledged.
     alive: BTreeMap<Key, (u32, bool)>,
     aborted: BTreeSet<Key>,
+    /// Those that have been asked to end, or made to.
+    leaving: BTreeSet<Key>,
     /// Whom each needs.
     needs: BTreeMap<Key, Vec<Key>>,
     abandoned: BTreeSet<Key>,
@@ -299,8 +305,8 @@ impl World {
                     assert!(self.alive.insert(key, (generation, false)).is_none(), "{key:?} overlaps with itself");
                     let needs = self.needs.get(&key).into_iter().flatten();
                     for other in needs {
-                        let on_its_way =
-                            self.alive.get(other).is_some_and(|&(_, up)| !up) || self.due.contains_key(other);
+                        let halfway = |&(_, up): &(u32, bool)| !up || self.leaving.contains(other);
+                        let on_its_way = self.alive.get(other).is_some_and(halfway) || self.due.contains_key(other);
                         assert!(!on_its_way, "{key:?} is started before {other:?}, which it needs");
                     }
                     self.until.remove(&key);
@@ -309,13 +315,19 @@ impl World {
                     }
                     self.late.remove(&key);
                     self.aborted.remove(&key);
+                    self.leaving.remove(&key);
                 }
-                Action::Ask { key, .. } => assert!(self.alive.contains_key(&key), "{key:?} is asked and is not there"),
+                Action::Ask { key, .. } => {
+                    assert!(self.alive.contains_key(&key), "{key:?} is asked and is not there");
+                    self.leaving.insert(key);
+                }
                 Action::Abort { key, .. } => {
                     assert!(self.alive.contains_key(&key), "{key:?} is aborted and is not there");
                     self.aborted.insert(key);
+                    self.leaving.insert(key);
                 }
                 Action::Overdue { key, ask, .. } => {
+                    self.leaving.insert(key);
                     if !ask {
                         self.aborted.insert(key);
                     }
@@ -350,9 +362,29 @@ impl World {
         self.alive.iter().nth(at).map(|(&key, &(generation, up))| (key, generation, up))
     }
 
+    /// One of those that are in their init.
+    fn pick_starting(&self, at: u8) -> Option<(Key, u32)> {
+        let starting: Vec<_> = self.alive.iter().filter(|(_, alive)| !alive.1).collect();
+        let at = usize::from(at).checked_rem(starting.len())?;
+        Some((*starting[at].0, starting[at].1.0))
+    }
+
+    /// One of those that are up and need one that is, and that one.
+    fn pick_pair(&self, at: u8) -> Option<[Key; 2]> {
+        let is_up = |key: &Key| self.alive.get(key).is_some_and(|&(_, up)| up);
+        let pairs = self.needs.iter().flat_map(|(&key, needs)| needs.iter().map(move |&other| [other, key]));
+        let pairs: Vec<_> = pairs.filter(|pair| pair.iter().all(is_up)).collect();
+        Some(pairs[usize::from(at).checked_rem(pairs.len())?])
+    }
+
     fn end(&mut self, machine: &mut Machine, at: u8, how: impl FnOnce(bool) -> Down, now: Instant) {
-        if let Some((key, generation, up)) = self.pick(at) {
-            self.alive.remove(&key);
+        if let Some((key, ..)) = self.pick(at) {
+            self.end_one(machine, key, how, now);
+        }
+    }
+
+    fn end_one(&mut self, machine: &mut Machine, key: Key, how: impl FnOnce(bool) -> Down, now: Instant) {
+        if let Some((generation, up)) = self.alive.remove(&key) {
             machine.down(key, generation, how(up), now);
         }
     }
@@ -362,9 +394,10 @@ proptest! {
     #[test]
     fn whatever_happens_nothing_overlaps_and_the_end_is_the_end(
         together in together(),
-        (max, within, max_inits, auto_shutdown) in (0_u32..6, 1_u64..5_000, 1_usize..4, auto_shutdown()),
+        (max, within, max_inits, auto_shutdown) in
+            (prop_oneof![0_u32..6, Just(100)], 1_u64..5_000, 1_usize..4, auto_shutdown()),
         children in proptest::collection::vec((restart(), shutdown(), backoff(), 0_u64..2_000, any::<bool>()), 0..6),
-        needs in proptest::collection::vec(proptest::option::of(1_usize..4), 6),
+        needs in proptest::collection::vec(proptest::option::weighted(0.75, 1_usize..4), 6),
         events in proptest::collection::vec(event(), 0..80),
     ) {
         let mut now = Instant::now();
@@ -388,11 +421,15 @@ proptest! {
             let key = |at: u8| Key(u64::from(at) % 8);
             let ticked = matches!(event, Event::Pass(_));
             match event {
-                Event::Up(at) => if let Some((key, generation, false)) = world.pick(at) {
+                Event::Up(at) => if let Some((key, generation)) = world.pick_starting(at) {
                     world.alive.insert(key, (generation, true));
                     machine.up(key, generation, now);
                 },
                 Event::Crash(at) => world.end(&mut machine, at, |_| Down::Exited(ExitReason::Killed), now),
+                Event::Topple(at) => for key in world.pick_pair(at).into_iter().flatten() {
+                    world.end_one(&mut machine, key, |_| Down::Exited(ExitReason::Killed), now);
+                    world.carry_out(&mut machine, now);
+                },
                 Event::Leave(at) => world.end(&mut machine, at, |_| Down::Exited(ExitReason::Normal), now),
                 Event::Ignore(at) => world.end(&mut machine, at, |up| {
                     if up { Down::Exited(ExitReason::Normal) } else { Down::Ignored }
@@ -415,8 +452,11 @@ proptest! {
                     machine.stop(ExitReason::Shutdown, Some(until), now);
                 }
                 _ if machine.is_stopping() => {}
-                Event::Add(restart) => {
-                    world.by_hand.insert(machine.add_by_hand(plain(restart, Shutdown::BrutalKill), Vec::new(), now));
+                Event::Add(restart, needs) => {
+                    let needs: Vec<Key> = needs.map(key).filter(|&on| machine.standing(on).is_some()).into_iter().collect();
+                    let key = machine.add_by_hand(plain(restart, Shutdown::BrutalKill), needs.clone(), now);
+                    world.needs.insert(key, needs);
+                    world.by_hand.insert(key);
                 }
                 Event::Terminate(at) => {
                     machine.terminate(key(at), now);
