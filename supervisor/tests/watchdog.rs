@@ -2,11 +2,16 @@
 
 mod support;
 
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use supervisor::testing::settle;
-use supervisor::{CallError, ChildSpec, ExitReason, Restart, ServerRef, Strategy, Supervisor, SupervisorRef, Tree};
+use supervisor::{
+    CallError, ChildSpec, Context, ExitReason, Failure, Flow, Restart, Server, ServerRef, Shutdown, Strategy,
+    Supervisor, SupervisorRef, Tree,
+};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
 use support::{Ask, Journal, Probe, SECOND, Script, probe, scripted, tell};
@@ -82,4 +87,70 @@ async fn s8_5_a_watchdog_is_no_matter_to_the_end_that_a_server_chose_itself() {
         assert_eq!(journal.take(), "+a -a", "it has terminated to the end");
         tree.stop().await;
     }
+}
+
+/// Keeps its thread until the gate opens.
+struct Stuck {
+    gate: Arc<Mutex<Receiver<()>>>,
+    entered: UnboundedSender<()>,
+}
+
+impl Server for Stuck {
+    type Message = ();
+
+    async fn handle(&mut self, (): (), _cx: &mut Context<Self>) -> Result<Flow, Failure> {
+        self.entered.send(())?;
+        let _ = self.gate.lock().unwrap().recv();
+        Ok(Flow::Continue)
+    }
+}
+
+#[test]
+fn s8_5_a_handler_that_keeps_its_thread_is_told_of_and_ends_when_it_comes_back_or_is_left_behind_by_a_stop() {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let dispatch = tracing::Dispatch::new(support::Collect(Arc::clone(&events)));
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    // Each thread writes down what it tells, as long as it lives.
+    runtime.on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&dispatch)));
+    let runtime = runtime.worker_threads(4).enable_all().build().unwrap();
+    let told = async |incarnation: u32| {
+        let line = format!("incarnation={incarnation}");
+        let is_it = |event: &String| event.contains("takes too long") && event.contains(&line);
+        while !events.lock().unwrap().iter().any(is_it) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let all = async {
+        let (release, gate) = channel();
+        let (entered, mut inside) = unbounded_channel();
+        let gate = Arc::new(Mutex::new(gate));
+        let spec = ChildSpec::server(move || Stuck { gate: Arc::clone(&gate), entered: entered.clone() }).id("stuck");
+        let moment = Duration::from_millis(20);
+        // Long enough that its first look is not at the moment when the handler takes its thread, and what waits for it there.
+        let mut spec = spec.watchdog(SECOND).shutdown(Shutdown::Timeout(moment));
+        let server = spec.reference();
+        let tree = Supervisor::new(Strategy::OneForOne).grace(moment).child(spec).start().await.unwrap();
+
+        server.try_cast(()).unwrap();
+        inside.recv().await.unwrap();
+        told(1).await;
+        assert!(server.is_running() && server.last_exit().is_none(), "its thread cannot be taken from it");
+        release.send(()).unwrap();
+        server.child().ended(1).await;
+        assert_eq!(
+            server.last_exit(),
+            Some(ExitReason::Timeout),
+            "but the next time that it gives it back, it is gone"
+        );
+        assert!(server.running().await);
+
+        server.try_cast(()).unwrap();
+        inside.recv().await.unwrap();
+        told(2).await;
+        tree.terminate_child("stuck").await.unwrap();
+        assert_eq!(server.last_exit(), Some(ExitReason::Abandoned));
+        drop(release);
+        tree.stop().await;
+    };
+    runtime.block_on(async { tokio::time::timeout(SECOND * 60, all).await.expect("it hangs") });
 }

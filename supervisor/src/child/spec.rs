@@ -112,8 +112,10 @@ impl<S: Server> ChildSpec<ServerRef<S>> {
     /// time it takes.
     ///
     /// A server that waits for mail is never taken for one that hangs, however long it waits. It is noticed when the time is over or
-    /// up to half of it later, reported by a `tracing` event, and the task is aborted: a handler that never comes back to
-    /// the runtime stays until it does, or until a stop abandons it. An init has a [`start_timeout`](Self::start_timeout) instead.
+    /// up to half of it later, reported by a `tracing` event, and the task is aborted. A handler that never comes back to the
+    /// runtime is only told of: unlike the BEAM, neither Rust nor tokio can take a thread from the code that runs on it. It stays
+    /// until it does come back, or until a stop abandons it; what may take long is for
+    /// [`spawn_blocking`](tokio::task::spawn_blocking). An init has a [`start_timeout`](Self::start_timeout) instead.
     ///
     /// The watchdog is a task beside the server, which itself does nothing for it. A limit of zero is refused when the supervisor
     /// starts.
