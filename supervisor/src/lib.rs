@@ -53,6 +53,7 @@ mod partition;
 mod rules;
 mod server;
 mod supervisor;
+mod sync;
 mod task;
 pub mod testing;
 mod tree;

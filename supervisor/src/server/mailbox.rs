@@ -13,12 +13,11 @@
 use std::future::poll_fn;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
 use registry::{ExitReason, ProcessRef};
 use tokio::task::coop::cooperative;
 use tokio::time::Instant;
@@ -28,6 +27,7 @@ use super::envelope::{Envelope, Ticket};
 use super::overflow::{MailboxStats, Overflow};
 use super::queue::{Push, Queue};
 use crate::child::{Core, Phase, Seat, Settings, panics};
+use crate::sync::{AtomicBool, Mutex, MutexGuard};
 
 pub(crate) struct Slot<M> {
     pub(super) core: Core,
@@ -366,7 +366,7 @@ impl<M> Drop for Place<'_, M> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use registry::Process;
 

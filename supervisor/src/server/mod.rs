@@ -8,6 +8,8 @@ mod contract;
 mod envelope;
 mod line;
 mod mailbox;
+#[cfg(all(test, feature = "shuttle"))]
+mod mailbox_model;
 mod overflow;
 mod queue;
 mod reference;
