@@ -52,7 +52,7 @@ fn read(slot: &Mailbox, messages: usize) -> Vec<u32> {
     future::block_on(async {
         let mut read = Vec::new();
         for _ in 0..messages {
-            read.push(poll_fn(|task| slot.poll_receive(task)).await.message);
+            read.push(poll_fn(|task| slot.poll_receive(task)).await);
         }
         read
     })
@@ -139,7 +139,7 @@ fn whoever_is_there_again_finds_the_line_as_it_was() {
             assert!(slot.open());
             let reader = {
                 let slot = Arc::clone(&slot);
-                thread::spawn(move || future::block_on(async { poll_fn(|task| slot.poll_receive(task)).await.message }))
+                thread::spawn(move || future::block_on(async { poll_fn(|task| slot.poll_receive(task)).await }))
             };
             // More than were dropped, so that there is something for the reader.
             let last = [sender(&slot, 30..31), sender(&slot, 40..41)];
