@@ -150,6 +150,9 @@ pub enum StartFailure {
     /// It is a supervisor, and did not start.
     #[error(transparent)]
     Supervisor(Box<StartError>),
+    /// Its last incarnation could not be killed and was abandoned, and is still there: two never overlap.
+    #[error("its last incarnation could not be killed, and is still there")]
+    LeftBehind,
 }
 
 impl StartFailure {
@@ -159,6 +162,7 @@ impl StartFailure {
             Self::Exited(reason) => reason.clone(),
             Self::Ignored => ExitReason::Normal,
             Self::Timeout { .. } => ExitReason::Timeout,
+            Self::LeftBehind => ExitReason::Abandoned,
             other => {
                 // The causes belong to the reason: it is all that is kept of them.
                 let mut text = other.to_string();

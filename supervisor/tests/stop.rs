@@ -10,11 +10,12 @@ use std::time::Duration;
 use registry::{LookupError, ServiceRegistry};
 use supervisor::testing::{Recorder, abandoned, exited, settle};
 use supervisor::{
-    ChildRef, ChildSpec, DynamicSupervisor, ExitReason, Shutdown, StartChildError, Strategy, Supervisor, SupervisorRef,
+    Backoff, ChildRef, ChildSpec, DynamicSupervisor, ExitReason, ServerRef, Shutdown, StartChildError, Strategy,
+    Supervisor, SupervisorRef, Tree,
 };
 use tokio::time::{Instant, sleep};
 
-use support::{Ask, Journal, SECOND, Script, probe, scripted, tell};
+use support::{Ask, Journal, Probe, SECOND, Script, probe, scripted, tell};
 
 #[tokio::test(start_paused = true)]
 async fn s5_1_children_stop_in_reverse_order_each_when_the_one_after_it_has_ended() {
@@ -369,6 +370,51 @@ async fn s5_3_an_abandoned_child_is_not_replaced_while_it_is_there() {
     let meltdown = tree.meltdown().unwrap();
     assert_eq!((meltdown.child.as_str(), meltdown.cause), ("stuck", ExitReason::Abandoned));
     drop(release);
+}
+
+/// In an inner supervisor: two that go down together, and one of them cannot be killed.
+async fn melting(
+    restarts: u32,
+    gate: std::sync::mpsc::Receiver<()>,
+) -> (Tree<SupervisorRef>, ServerRef<Probe>, ChildRef) {
+    let mut stuck = stuck(gate).shutdown(Shutdown::BrutalKill);
+    let child = stuck.reference();
+    let mut a = probe("a", &Journal::default());
+    let a_ref = a.reference();
+    let inner = Supervisor::new(Strategy::OneForAll).id("inner").child(a).child(stuck);
+    let spec = ChildSpec::supervisor(inner)
+        .backoff(Backoff::exponential().base(SECOND).ceiling(SECOND).max_consecutive(u32::MAX));
+    let tree = Supervisor::new(Strategy::OneForOne).budget(restarts, SECOND * 1000).child(spec).start().await.unwrap();
+    (tree, a_ref, child)
+}
+
+#[tokio::test(start_paused = true)]
+async fn s5_3_what_an_inner_supervisor_left_behind_is_not_started_beside_itself() {
+    let (release, gate) = std::sync::mpsc::sync_channel(1);
+    let (tree, a, child) = melting(3, gate).await;
+    tell(&a, Ask::Panic);
+    tree.exited().await;
+    assert_eq!(child.incarnation(), 1, "two incarnations never overlap");
+    let meltdown = tree.meltdown().unwrap();
+    let ExitReason::Error(cause) = &meltdown.cause else { panic!("{meltdown:?}") };
+    assert!(cause.contains("is still there"), "{cause}");
+    drop(release);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s5_3_what_an_inner_supervisor_left_behind_is_started_again_once_it_has_ended() {
+    let (release, gate) = std::sync::mpsc::sync_channel(1);
+    let (tree, a, child) = melting(u32::MAX, gate).await;
+    tell(&a, Ask::Panic);
+    child.ended(1).await;
+    assert_eq!(child.last_exit(), Some(ExitReason::Abandoned));
+    sleep(SECOND * 10).await;
+    assert_eq!(child.incarnation(), 1, "it is tried again and again, and is still there");
+    release.send(()).unwrap();
+    assert!(child.running().await && a.running().await);
+    assert_eq!(child.incarnation(), 2);
+    drop(release);
+    tree.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

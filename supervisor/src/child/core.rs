@@ -252,6 +252,11 @@ impl Core {
         self.conclude(self.incarnation(), ExitReason::Abandoned, EventKind::Abandoned, || seat.vacate());
     }
 
+    /// Whether its last incarnation was abandoned, and has not ended after all.
+    pub(crate) fn is_left_behind(&self) -> bool {
+        self.story.is_abandoned()
+    }
+
     /// Another starter makes its incarnations. The caller has one of those there are.
     pub(crate) fn add_starter(&self) {
         self.starters.fetch_add(1, Relaxed);

@@ -1,6 +1,6 @@
 //! What a child tells of itself: its place in the tree, what it has been through, what it is doing now.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -99,9 +99,13 @@ impl Story {
         self.abandoned.store(abandoned, Relaxed);
     }
 
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Acquire)
+    }
+
     /// What had been counted out has ended after all.
     pub(super) fn end_late(&self) {
-        self.abandoned.store(false, Relaxed);
+        self.abandoned.store(false, Release);
     }
 }
 
@@ -152,7 +156,7 @@ impl Core {
 
     /// What it is doing, as far as it knows itself.
     pub(crate) fn state(&self) -> ChildState {
-        if self.story.abandoned.load(Relaxed) {
+        if self.story.is_abandoned() {
             return ChildState::Abandoned;
         }
         match self.phase() {

@@ -54,7 +54,11 @@ impl Engine<'_> {
             discard(std::mem::replace(&mut child.spec, *next));
         }
         let birth = Birth { notes: Some(self.sender.clone()), key: key.0, generation, direct: None };
-        match Arc::clone(&child.spec.starter).start(birth) {
+        let starter = Arc::clone(&child.spec.starter);
+        // Left behind by the last incarnation of this supervisor: two of its own never overlap.
+        let started =
+            if starter.core().is_left_behind() { Err(StartFailure::LeftBehind) } else { starter.start(birth) };
+        match started {
             Ok(abort) => {
                 child.abort = abort;
                 let core = child.spec.starter.core();
