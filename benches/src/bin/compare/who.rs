@@ -23,6 +23,7 @@ pub(crate) const VEC: &str = "raw Vec, Arc clone";
 pub(crate) const VEC_WITH: &str = "raw Vec, read in place";
 pub(crate) const RACTOR: &str = "ractor";
 pub(crate) const KAMEO: &str = "kameo";
+pub(crate) const KAMEO_WAITED: &str = "kameo, each waited for";
 pub(crate) const TOKIO: &str = "bare tokio";
 pub(crate) const TOKIO_TABLE: &str = "bare tokio and DashMap";
 pub(crate) const JOIN_SET: &str = "bare tokio, JoinSet";

@@ -30,6 +30,13 @@ pub(crate) fn spawn() -> Running {
     Echo::spawn(Echo)
 }
 
+/// Starts an actor and waits until it is up.
+pub(crate) async fn start() -> Running {
+    let actor = spawn();
+    actor.wait_for_startup().await;
+    actor
+}
+
 /// Stops actors and waits until they have ended.
 pub(crate) async fn stop(actors: &[ActorRef<Echo>]) {
     for actor in actors {

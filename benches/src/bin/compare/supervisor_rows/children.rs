@@ -18,7 +18,7 @@ const MORE: u64 = 500;
 /// Rounds in a turn.
 const ROUNDS: usize = 7;
 /// Turns of each contender, in an order that rotates.
-const TURNS: usize = 4;
+const TURNS: usize = 5;
 /// How often a round is made until one counts.
 const TRIES: usize = 4;
 
@@ -106,6 +106,29 @@ impl Family for Vec<kameo::Running> {
     }
 }
 
+/// kameo's actors, each started when the one before it is up: what a supervisor's start promises.
+struct Waited(Vec<kameo::Running>);
+
+impl Family for Waited {
+    async fn open() -> Self {
+        Self(Vec::new())
+    }
+
+    async fn grow(&mut self, more: u64) {
+        for _ in 0..more {
+            self.0.push(kameo::start().await);
+        }
+    }
+
+    async fn shrink(&mut self, fewer: u64) {
+        self.0.shrink(fewer).await;
+    }
+
+    async fn stop(self) {
+        self.0.stop().await;
+    }
+}
+
 impl Family for Vec<bare::Task> {
     async fn open() -> Self {
         Self::new()
@@ -128,11 +151,12 @@ impl Family for Vec<bare::Task> {
 
 pub(super) fn rows(results: &mut Results) {
     let runtime = runtime();
-    let turns: [fn(&mut Results, &Runtime, u64); 4] = [
+    let turns: [fn(&mut Results, &Runtime, u64); 5] = [
         |results, runtime, count| turn::<Supervised>(results, runtime, who::SUPERVISOR, count),
         |results, runtime, count| turn::<Vec<bare::Task>>(results, runtime, who::TOKIO, count),
         |results, runtime, count| turn::<Vec<ractor::Running>>(results, runtime, who::RACTOR, count),
         |results, runtime, count| turn::<Vec<kameo::Running>>(results, runtime, who::KAMEO, count),
+        |results, runtime, count| turn::<Waited>(results, runtime, who::KAMEO_WAITED, count),
     ];
     for count in [1_000, 100_000] {
         for first in 0..TURNS {
