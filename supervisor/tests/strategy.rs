@@ -213,15 +213,20 @@ async fn s3_5_rest_for_one_tries_again_from_the_one_that_failed() {
     tree.stop().await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_child_terminated_while_the_group_restarts_stays_down() {
+/// Three that go down together; the last one takes a second to stop, and the others wait for it.
+async fn slow_group() -> (Tree<SupervisorRef>, ServerRef<Probe>, Journal) {
     let journal = Journal::default();
     let slow = Script { stop_time: SECOND, ..Script::default() };
     let mut a = probe("a", &journal);
     let a_ref = a.reference();
     let supervisor =
         Supervisor::new(Strategy::OneForAll).child(a).child(probe("b", &journal)).child(scripted("c", &journal, &slow));
-    let tree = supervisor.start().await.unwrap();
+    (supervisor.start().await.unwrap(), a_ref, journal)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_terminated_while_the_group_restarts_stays_down() {
+    let (tree, a_ref, _) = slow_group().await;
     tell(&a_ref, Ask::Panic);
     settle().await;
     tree.terminate_child("b").await.unwrap();
@@ -316,13 +321,7 @@ async fn s3_4_callers_of_those_who_are_taken_along_are_told_that_they_restart() 
 
 #[tokio::test(start_paused = true)]
 async fn s3_4_a_child_restarted_by_hand_while_the_group_goes_down_comes_up_with_it() {
-    let journal = Journal::default();
-    let slow = Script { stop_time: SECOND, ..Script::default() };
-    let mut a = probe("a", &journal);
-    let a_ref = a.reference();
-    let supervisor =
-        Supervisor::new(Strategy::OneForAll).child(a).child(probe("b", &journal)).child(scripted("c", &journal, &slow));
-    let tree = supervisor.start().await.unwrap();
+    let (tree, a_ref, journal) = slow_group().await;
     tree.terminate_child("b").await.unwrap();
     tell(&a_ref, Ask::Panic);
     settle().await;

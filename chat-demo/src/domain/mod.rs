@@ -4,6 +4,7 @@
 //! `mod.rs`, the functions that hide processes and names from the callers.
 
 pub mod account;
+mod alarm;
 mod attachment;
 mod body;
 mod client_id;

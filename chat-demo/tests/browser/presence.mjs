@@ -3,7 +3,7 @@
 // Run by ../browser.rs with a server for which two seconds without activity are enough. Environment: BASE, CHROMIUM.
 
 import assert from "node:assert/strict";
-import { accessible, connected, finish, fits, here, step, visitor } from "./support.mjs";
+import { accessible, connected, finish, fits, founds, here, joins, step, visitor } from "./support.mjs";
 
 const { BASE } = process.env;
 const [ada, bob] = [await visitor(), await visitor({ viewport: { width: 320, height: 568 }, colorScheme: "dark" })];
@@ -23,14 +23,8 @@ async function online(tab, pages) {
 }
 
 await step("two people, one of them in two tabs", async () => {
-  await ada.goto(BASE);
-  await ada.fill("#name", "Ada");
-  await ada.click("text=Create a room");
-  await connected(ada);
-  await bob.goto(ada.url());
-  await bob.fill("#name", "Bob");
-  await bob.click("text=Join");
-  await connected(bob);
+  await founds(ada, BASE, "Ada");
+  await joins(bob, ada.url(), "Bob");
 });
 const second = await ada.context().newPage();
 await second.goto(ada.url());

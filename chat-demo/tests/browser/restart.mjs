@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { connected, finish, here, picture, say, shows, step, visitor } from "./support.mjs";
+import { connected, finish, founds, here, joins, picture, say, shows, step, visitor } from "./support.mjs";
 
 const { PROGRAM, DATABASE } = process.env;
 let program;
@@ -34,14 +34,8 @@ const [ada, bob] = await Promise.all([visitor({}, false), visitor({}, false)]);
 const lines = ["before"];
 
 await step("two people talk", async () => {
-  await ada.goto(base);
-  await ada.fill("#name", "Ada");
-  await ada.click("text=Create a room");
-  await connected(ada);
-  await bob.goto(ada.url());
-  await bob.fill("#name", "Bob");
-  await bob.click("text=Join");
-  await connected(bob);
+  await founds(ada, base, "Ada");
+  await joins(bob, ada.url(), "Bob");
   await say(ada, "before");
   await shows(bob, lines);
 });

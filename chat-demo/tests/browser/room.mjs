@@ -4,7 +4,9 @@
 // (the browser's path) and, to make the pictures of the documentation, PICTURES (a folder).
 
 import assert from "node:assert/strict";
-import { accessible, connected, finish, fits, here, picture, said, say, shows, step, visitor } from "./support.mjs";
+import {
+  accessible, connected, finish, fits, founds, here, joins, picture, said, say, shows, step, visitor,
+} from "./support.mjs";
 
 const { BASE, ADMIN_TOKEN, PICTURES } = process.env;
 
@@ -286,17 +288,9 @@ await step("somebody leaves", async () => {
 if (PICTURES) {
   await step("pictures", async () => {
     const [grace, linus, radia] = await Promise.all([visitor(), visitor(), visitor()]);
-    await grace.goto(BASE);
-    await grace.fill("#name", "Grace");
-    await grace.click("text=Create a room");
-    await connected(grace);
+    await founds(grace, BASE, "Grace");
     await grace.screenshot({ path: `${PICTURES}/empty.png` });
-    for (const [page, name] of [[linus, "Linus"], [radia, "Radia"]]) {
-      await page.goto(grace.url());
-      await page.fill("#name", name);
-      await page.click("text=Join");
-      await connected(page);
-    }
+    for (const [page, name] of [[linus, "Linus"], [radia, "Radia"]]) await joins(page, grace.url(), name);
     const talk = [
       [linus, "Morning! Is the demo for this afternoon ready?"],
       [grace, "Almost. I have just killed the room we are in."],

@@ -52,6 +52,22 @@ export async function connected(page) {
   await page.waitForFunction(() => document.querySelector("#status")?.dataset.state === "live");
 }
 
+/** Makes a room, as somebody of this name. */
+export async function founds(page, base, name) {
+  await page.goto(base);
+  await page.fill("#name", name);
+  await page.click("text=Create a room");
+  await connected(page);
+}
+
+/** Comes into the room at this address, as somebody of this name. */
+export async function joins(page, address, name) {
+  await page.goto(address);
+  await page.fill("#name", name);
+  await page.click("text=Join");
+  await connected(page);
+}
+
 export async function here(page, names) {
   await page.waitForFunction((count) => document.querySelector("#here").textContent === `${count} here`, names.length);
   assert.deepEqual(await page.locator("#members .name").allTextContents(), names);

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { accessible, connected, finish, fits, picture, say, step, visitor } from "./support.mjs";
+import { accessible, connected, finish, fits, founds, joins, picture, say, step, visitor } from "./support.mjs";
 
 const { BASE, EICAR } = process.env;
 
@@ -39,15 +39,9 @@ async function drop(page, name, size) {
 }
 
 await step("two in a room", async () => {
-  await ada.goto(BASE);
-  await ada.fill("#name", "Ada");
-  await ada.click("text=Create a room");
-  await connected(ada);
+  await founds(ada, BASE, "Ada");
   address = ada.url();
-  await bob.goto(address);
-  await bob.fill("#name", "Bob");
-  await bob.click("text=Join");
-  await connected(bob);
+  await joins(bob, address, "Bob");
   // A picture, as a browser makes it.
   lake = Buffer.from(await ada.evaluate(async () => {
     const canvas = new OffscreenCanvas(960, 600);

@@ -103,6 +103,11 @@ impl Core {
             cold.cut = Some(Box::new(reason));
             (cold.abort.clone(), returns)
         };
+        self.abort_or_ask(abort.as_ref(), returns);
+    }
+
+    /// Aborts the incarnation, or asks it to stop where there is nothing to abort: a thread.
+    pub(crate) fn abort_or_ask(&self, abort: Option<&AbortHandle>, returns: bool) {
         match abort {
             Some(abort) => abort.abort(),
             None => self.ask(returns),

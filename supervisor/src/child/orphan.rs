@@ -39,9 +39,6 @@ impl Spec {
         }
         core.host(Host { spec: self, scope });
         core.intend(Intent::Kill);
-        match abort {
-            Some(abort) => abort.abort(),
-            None => core.ask(false),
-        }
+        core.abort_or_ask(abort, false);
     }
 }

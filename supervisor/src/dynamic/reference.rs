@@ -145,10 +145,7 @@ impl DynamicSupervisorRef {
             core.intend(Intent::Kill);
             entry.abort.clone()
         };
-        match abort {
-            Some(abort) => abort.abort(),
-            None => child.core().ask(true),
-        }
+        child.core().abort_or_ask(abort.as_ref(), true);
         Ok(())
     }
 

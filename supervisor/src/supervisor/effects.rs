@@ -79,10 +79,7 @@ impl Engine<'_> {
         core.expect_return(returns);
         // Before the abort: the reason must not be read without it.
         core.intend(intent);
-        match &child.abort {
-            Some(abort) => abort.abort(),
-            None => core.ask(returns),
-        }
+        core.abort_or_ask(child.abort.as_ref(), returns);
     }
 
     /// Ends a start that takes too long.

@@ -10,6 +10,7 @@ use super::logic::{Presence, Times};
 use super::{ConnectionId, PresenceChange, Status, UPDATES, Update};
 use crate::config::Limits;
 use crate::domain::PersonId;
+use crate::domain::alarm::Alarm;
 
 /// What it can be told.
 #[derive(Debug)]
@@ -31,8 +32,8 @@ pub(crate) enum PresenceMessage {
 pub(crate) struct PresenceServer {
     presence: Presence,
     updates: PubSub<Update>,
-    /// When the next look at what is over is due.
-    expiry_at: Option<std::time::Instant>,
+    /// When to look what is over.
+    alarm: Alarm,
 }
 
 impl PresenceServer {
@@ -41,7 +42,7 @@ impl PresenceServer {
         // A socket is closed when it is idle for so long: a connection that is not heard of for longer is none.
         let lease = limits.idle.max(limits.ping * 3);
         let times = Times { away: limits.presence_away, gone: limits.presence_gone, lease };
-        Self { presence: Presence::new(times), updates, expiry_at: None }
+        Self { presence: Presence::new(times), updates, alarm: Alarm::default() }
     }
 
     fn publish(&self, update: Update) {
@@ -56,10 +57,9 @@ impl PresenceServer {
     }
 
     fn arm(&mut self, cx: &mut Context<Self>) {
-        let next = self.presence.next_expiry();
-        let Some(at) = next.filter(|&at| self.expiry_at.is_none_or(|armed| at < armed)) else { return };
-        self.expiry_at = Some(at);
-        cx.send_after(at.saturating_duration_since(Instant::now().into_std()), PresenceMessage::Expire);
+        if let Some(wait) = self.alarm.set(self.presence.next_expiry(), Instant::now().into_std()) {
+            cx.send_after(wait, PresenceMessage::Expire);
+        }
     }
 }
 
@@ -88,7 +88,7 @@ impl Server for PresenceServer {
                 reply.send(people.into_iter().filter(away).collect());
             }
             PresenceMessage::Expire => {
-                self.expiry_at = None;
+                self.alarm.rang();
                 let changes = self.presence.expire(now);
                 self.tell(changes);
                 let (people, connections) = self.presence.count();

@@ -12,6 +12,7 @@ use super::logic::{Applied, Changes, ConnectionId, Gap, Log, MemberChange, Membe
 use super::outbox::{Event, Outbox};
 use super::{ChangeError, JoinError, PostError, Posted, Welcome};
 use crate::config::Limits;
+use crate::domain::alarm::Alarm;
 use crate::domain::presence::{Presences, Status, Update};
 use crate::domain::{Body, Draft, Person, PersonId, Revision, RoomCode, Seq, Visits};
 use crate::store::{Changed, Page, Store, StoreError, Stored};
@@ -108,8 +109,8 @@ pub(crate) struct RoomServer {
     outboxes: HashMap<ConnectionId, Outbox>,
     elsewhere: Elsewhere,
     idle_since: Instant,
-    /// When the next look at who has been gone or silent is due.
-    expiry_at: Option<std::time::Instant>,
+    /// When to look who has been gone or silent.
+    alarm: Alarm,
 }
 
 impl RoomServer {
@@ -130,7 +131,7 @@ impl RoomServer {
             outboxes: HashMap::new(),
             elsewhere: Elsewhere::Told,
             idle_since: Instant::now(),
-            expiry_at: None,
+            alarm: Alarm::default(),
         }
     }
 }
@@ -369,7 +370,7 @@ impl RoomServer {
     }
 
     fn expire(&mut self, cx: &mut Context<Self>) {
-        self.expiry_at = None;
+        self.alarm.rang();
         let now = Instant::now().into_std();
         for change in self.members.expire(now) {
             self.tell(change, cx);
@@ -382,9 +383,9 @@ impl RoomServer {
 
     fn arm_expiry(&mut self, cx: &mut Context<Self>) {
         let next = [self.members.next_expiry(), self.typing.next_expiry()].into_iter().flatten().min();
-        let Some(at) = next.filter(|&at| self.expiry_at.is_none_or(|armed| at < armed)) else { return };
-        self.expiry_at = Some(at);
-        cx.send_after(at.saturating_duration_since(Instant::now().into_std()), RoomMessage::Expire);
+        if let Some(wait) = self.alarm.set(next, Instant::now().into_std()) {
+            cx.send_after(wait, RoomMessage::Expire);
+        }
     }
 
     fn rest(&self, cx: &mut Context<Self>) -> Flow {

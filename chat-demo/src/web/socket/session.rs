@@ -396,10 +396,7 @@ impl<'a> Session<'a> {
             (Ok(ClientFrame::Delete { id, seq }), None) => self.take(&id, Wish::Change(seq, None)).await,
             (Ok(ClientFrame::Nick { id, name }), None) => match DisplayName::parse(&name) {
                 Ok(name) => self.take(&id, Wish::Rename(name)).await,
-                Err(error) => {
-                    let id = ClientId::parse(&id).ok().map(|_| &*id);
-                    self.refuse(id, "name", &error.to_string(), None).await
-                }
+                Err(error) => self.refuse(repeatable(&id), "name", &error.to_string(), None).await,
             },
             (Ok(ClientFrame::Typing { on }), None) => {
                 membership.typing(on);
@@ -420,9 +417,7 @@ impl<'a> Session<'a> {
                 Some(wait),
             ) => {
                 let retry = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                // What is no id is not repeated to the client.
-                let id = ClientId::parse(&id).ok().map(|_| &*id);
-                self.refuse(id, "rate", "you are sending very fast", Some(retry)).await
+                self.refuse(repeatable(&id), "rate", "you are sending very fast", Some(retry)).await
             }
             (Ok(ClientFrame::Ping {}), _) => Ok(self.wire.send(&ServerFrame::Pong {}).await?),
             (Ok(ClientFrame::Join { .. }) | Err(_), Some(_)) => Err(Goodbye::Nonsense.into()),
@@ -437,16 +432,12 @@ impl<'a> Session<'a> {
     async fn accept(&mut self, id: &str, body: &str, wish: impl FnOnce(Body) -> Wish) -> Result<(), End> {
         match Body::parse(body) {
             Ok(body) => self.take(id, wish(body)).await,
-            Err(error) => {
-                let id = ClientId::parse(id).ok().map(|_| id);
-                self.refuse(id, "body", &error.to_string(), None).await
-            }
+            Err(error) => self.refuse(repeatable(id), "body", &error.to_string(), None).await,
         }
     }
 
     async fn take(&mut self, id: &str, wish: Wish) -> Result<(), End> {
         match ClientId::parse(id) {
-            // What is no id is not repeated to the client.
             Err(error) => self.refuse(None, "id", &error.to_string(), None).await,
             Ok(client_id) if self.requests.has_room() => {
                 self.requests.push(client_id, wish);
@@ -494,6 +485,11 @@ impl<'a> Session<'a> {
         let text = &sentence(text);
         Ok(self.wire.send(&ServerFrame::Refused { id, reason, text, retry_ms }).await?)
     }
+}
+
+/// What is no id is not repeated to the client.
+fn repeatable(id: &str) -> Option<&str> {
+    ClientId::parse(id).is_ok().then_some(id)
 }
 
 /// Who of these is away.
