@@ -257,3 +257,48 @@ async fn half_a_request_holds_nothing_up() {
         assert!(!rest.starts_with(b"HTTP/1.1 200"), "half a request is none");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_are_given_the_past_in_pages() {
+    let server = Server::start().await;
+    let (ada, code) = server.founder("Ada").await;
+    let bob = server.guest("Bob", &code).await;
+    let path = format!("/rooms/{code}/messages");
+    let past = async |visitor: &Visitor, path: &str| {
+        let answer = visitor.get(path).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        let page: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        let numbers: Vec<u64> =
+            page["messages"].as_array().unwrap().iter().map(|message| message["seq"].as_u64().unwrap()).collect();
+        (numbers, page)
+    };
+    assert_eq!(past(&ada, &path).await.0, [0; 0]);
+    assert_eq!(past(&bob, &path).await.1["read"], 0);
+    let mut socket = ada.join(&code, 0).await;
+    for n in 1..=120 {
+        socket.post(&format!("ada-{n:05}"), &format!("line {n}")).await;
+    }
+    let told = socket.next_of("message").await;
+    for _ in 1..=120 {
+        socket.next_of("stored").await;
+    }
+    socket.edit("edit-0001", 119, "changed").await;
+    socket.next_of("done").await;
+
+    let (latest, page) = past(&bob, &path).await;
+    assert!(latest.into_iter().eq(71..=120));
+    assert_eq!((&page["revision"], &page["read"]), (&1.into(), &0.into()), "being given it reads nothing");
+    assert_eq!((&page["messages"][48]["body"], &page["messages"][48]["state"]), (&"changed".into(), &"edited".into()));
+    assert!(past(&bob, &format!("{path}?before=71")).await.0.into_iter().eq(21..=70));
+    let (first, page) = past(&bob, &format!("{path}?before=21")).await;
+    assert!(first.into_iter().eq(1..=20));
+    let mut first = page["messages"][0].clone();
+    first["type"] = "message".into();
+    assert_eq!(first, told, "as the socket tells it");
+
+    assert_eq!(server.stranger().get(&path).await.status, 401);
+    assert_eq!(bob.get("/rooms/ABCD2345/messages").await.status, 404);
+    assert_eq!(bob.get("/rooms/nonsense/messages").await.status, 404);
+    assert_eq!(bob.get(&format!("{path}?before=-1")).await.status, 400);
+}

@@ -99,7 +99,7 @@ fn router(web: &Web) -> Router {
         .route("/me", post(forms::name))
         .route("/rooms", get(forms::find_room).post(forms::create_room))
         .route("/rooms/{code}", get(rooms::show))
-        .route("/rooms/{code}/messages", post(rooms::post))
+        .route("/rooms/{code}/messages", get(rooms::past).post(rooms::post))
         .route("/rooms/{code}/leave", post(rooms::leave))
         .route("/account", get(account::show))
         .route("/account/login", get(account::log_in_page).post(account::log_in))

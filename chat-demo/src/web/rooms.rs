@@ -1,5 +1,6 @@
 //! The page of a room, and writing in it without a script.
 
+use axum::Json;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -8,6 +9,7 @@ use serde::Deserialize;
 
 use super::forms::{bad_form, malformed, visitor};
 use super::page::{RoomView, room, sentence, unknown_room};
+use super::socket::{Past, Said};
 use super::{Web, page, unavailable};
 use crate::domain::room::PostError;
 use crate::domain::{Body, ClientId, Kind, Person, RoomCode, Seq};
@@ -50,6 +52,40 @@ pub(super) async fn show(
         (Err(error), _) | (_, Err(error)) => Err(error),
     };
     shown.unwrap_or_else(|error| unavailable(&error))
+}
+
+/// `GET /rooms/{code}/messages`: a page of the past for programs, in the form in which the socket tells messages.
+pub(super) async fn past(
+    State(web): State<Web>,
+    Path(code): Path<String>,
+    place: Result<Query<Place>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let Ok(code) = code.parse::<RoomCode>() else {
+        telemetry::refused("code");
+        return (StatusCode::NOT_FOUND, "that is not a room code").into_response();
+    };
+    let Ok(Query(place)) = place else {
+        telemetry::refused("place");
+        return (StatusCode::BAD_REQUEST, "before is the number of a message").into_response();
+    };
+    let told = async {
+        let Some(viewer) = visitor(&web, &headers).await? else {
+            telemetry::refused("session");
+            return Ok((StatusCode::UNAUTHORIZED, "choose a name first").into_response());
+        };
+        if !web.rooms.exists(code).await? {
+            telemetry::refused("unknown_room");
+            return Ok((StatusCode::NOT_FOUND, "there is no such room").into_response());
+        }
+        // Read first: a change that comes in between is told once more by the socket.
+        let revision = web.rooms.last_revision(code).await?;
+        let messages = web.rooms.history(code, part(place.before)).await?;
+        let visits = visits(&web, code, Some(&viewer)).await;
+        let read = visits.iter().find(|visit| visit.room == code).map(|visit| visit.read);
+        Ok(Json(Past { messages: messages.iter().map(Said::from).collect(), revision, read }).into_response())
+    };
+    told.await.unwrap_or_else(|error| unavailable(&error))
 }
 
 /// `POST /rooms/{code}/messages`: for those who have no script.
@@ -126,13 +162,9 @@ pub(super) async fn view(
     before: Option<Seq>,
     problem: Option<&str>,
 ) -> Result<Response, StoreError> {
-    let part = match before {
-        Some(before) => Page::Before { before, limit: PAGE },
-        None => Page::Latest { limit: PAGE },
-    };
     // Read first: a change that comes in between is told once more by the socket.
     let revision = web.rooms.last_revision(code).await?;
-    let messages = web.rooms.history(code, part).await?;
+    let messages = web.rooms.history(code, part(before)).await?;
     let members = web.rooms.members(code).await;
     let away = web.presences.away(members.iter().map(|person| person.id).collect()).await;
     let visits = visits(web, code, viewer).await;
@@ -157,6 +189,14 @@ pub(super) async fn view(
         file_limit: web.uploads.limit(),
     })
     .into_response())
+}
+
+/// The page before this message, or the last one.
+fn part(before: Option<Seq>) -> Page {
+    match before {
+        Some(before) => Page::Before { before, limit: PAGE },
+        None => Page::Latest { limit: PAGE },
+    }
 }
 
 /// The rooms of whoever looks at this one, which is one of them from now on. A store that cannot write them down holds

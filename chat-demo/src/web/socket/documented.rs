@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::protocol::{ClientFrame, Goodbye, MAX_FRAME_BYTES, Said, ServerFrame, Unread, VERSION, Who, word};
+use super::protocol::{ClientFrame, Goodbye, MAX_FRAME_BYTES, Past, Said, ServerFrame, Unread, VERSION, Who, word};
 use crate::domain::presence::Status;
 use crate::domain::{
     Attachment, Body, ClientId, DisplayName, FileId, FileName, Kind, Message, MessageState, Person, PersonId, Revision,
@@ -29,6 +29,7 @@ fn what_a_client_says_is_read() {
     for frame in &frames {
         let read = serde_json::from_value::<ClientFrame>(frame.clone());
         assert!(read.is_ok(), "{read:?}: {frame}");
+        assert_eq!(&serde_json::to_value(read.unwrap()).unwrap(), frame, "and said by a client");
         if let Some(id) = frame.get("id").and_then(Value::as_str) {
             assert!(ClientId::parse(id).is_ok(), "{id}");
         }
@@ -87,18 +88,18 @@ fn what_the_server_says_is_as_it_is_said() {
         ServerFrame::Message(Said::from(&with_file)),
         ServerFrame::Message(Said::from(&mentioning)),
         ServerFrame::Changed(Said::from(&gone)),
-        ServerFrame::Stored { id: "k3v9qzt2-0001", seq: Seq(42), at: said.at },
-        ServerFrame::Done { id: "k3v9qzt2-0002" },
+        ServerFrame::Stored { id: "k3v9qzt2-0001".into(), seq: Seq(42), at: said.at },
+        ServerFrame::Done { id: "k3v9qzt2-0002".into() },
         ServerFrame::Refused {
-            id: Some("k3v9qzt2-0004"),
-            reason: "rate",
-            text: "You are sending very fast.",
+            id: Some("k3v9qzt2-0004".into()),
+            reason: "rate".into(),
+            text: "You are sending very fast.".into(),
             retry_ms: Some(200),
         },
         ServerFrame::Joined { person: Who::from(&bob) },
         ServerFrame::Left { id: bob.id },
         ServerFrame::Members { members: vec![Who::from(&ada), Who::from(&bob)], away: vec![bob.id] },
-        ServerFrame::Presence { id: bob.id, status: word(Status::Online) },
+        ServerFrame::Presence { id: bob.id, status: word(Status::Online).into() },
         ServerFrame::Typing { id: bob.id, on: true },
         ServerFrame::Pong {},
         ServerFrame::Rooms { rooms: vec![Unread { code: "7KQ2MXPD".into(), unread: 3, mentions: 1 }] },
@@ -108,7 +109,18 @@ fn what_the_server_says_is_as_it_is_said() {
     assert!(shown.len() >= frames.len());
     for (frame, shown) in frames.iter().zip(&shown) {
         assert_eq!(&serde_json::to_value(frame).unwrap(), shown);
+        assert_eq!(&serde_json::from_value::<ServerFrame<'_>>(shown.clone()).unwrap(), frame, "and read by a client");
     }
+}
+
+#[test]
+fn the_past_is_told_as_it_is_shown() {
+    let [shown] = &documented("past")[..] else { panic!("one page") };
+    let past: Past<'_> = serde_json::from_value(shown.clone()).unwrap();
+    assert_eq!(&serde_json::to_value(&past).unwrap(), shown);
+    let told = documented("server").into_iter().find(|frame| frame["type"] == "message").unwrap();
+    let ServerFrame::Message(said) = serde_json::from_value(told).unwrap() else { panic!("a message") };
+    assert_eq!(past.messages, [said]);
 }
 
 #[test]

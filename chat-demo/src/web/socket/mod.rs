@@ -8,7 +8,7 @@ mod requests;
 mod session;
 mod wire;
 
-pub(crate) use protocol::{SentFile, Who};
+pub(crate) use protocol::{Past, Said, SentFile, Who};
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Extension, Path, State};

@@ -1,8 +1,10 @@
-//! The frames of the socket: JSON texts, version 1.
+//! The frames of the socket: JSON texts, version 1, as both sides read and write them.
 //!
 //! A client says `join` first, with the number of the last message it has; the server answers
 //! `welcome`, then every later message once and in order. Each `post` is answered by `stored`, which
 //! means that it is in the database, or by `refused`.
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,16 +19,22 @@ pub(crate) const VERSION: u32 = 1;
 pub(crate) const MAX_FRAME_BYTES: usize = 64 * 1024;
 
 /// What a client says.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum ClientFrame {
     /// The first frame: which version, and the number of the last message that the client has.
     /// `revision` is that of the last change it knows; without it, it wants to hear of none of the past.
-    Join { v: u32, after: Option<Seq>, revision: Option<Revision> },
+    Join {
+        v: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        after: Option<Seq>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        revision: Option<Revision>,
+    },
     /// A message, under the name the client has for it. Its `kind` is `text`, or `action` for what its author does.
     Post {
         id: String,
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_text")]
         kind: Kind,
         body: String,
     },
@@ -47,7 +55,7 @@ pub(crate) enum ClientFrame {
 }
 
 /// What the server says.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum ServerFrame<'a> {
     /// The answer to `join`: who the client is, the number of the last message and who is there.
@@ -65,9 +73,9 @@ pub(crate) enum ServerFrame<'a> {
     /// The next message of the room.
     Message(Said<'a>),
     /// The client's message is stored.
-    Stored { id: &'a str, seq: Seq, at: UnixMillis },
+    Stored { id: Cow<'a, str>, seq: Seq, at: UnixMillis },
     /// The client's message is changed, or its name.
-    Done { id: &'a str },
+    Done { id: Cow<'a, str> },
     /// A message is something else now.
     Changed(Said<'a>),
     /// Somebody has begun to write, or stopped.
@@ -75,9 +83,9 @@ pub(crate) enum ServerFrame<'a> {
     /// Something the client said is not accepted. With `retry_ms` it would be, that much later.
     Refused {
         #[serde(skip_serializing_if = "Option::is_none")]
-        id: Option<&'a str>,
-        reason: &'a str,
-        text: &'a str,
+        id: Option<Cow<'a, str>>,
+        reason: Cow<'a, str>,
+        text: Cow<'a, str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_ms: Option<u64>,
     },
@@ -86,7 +94,7 @@ pub(crate) enum ServerFrame<'a> {
     /// Somebody went.
     Left { id: PersonId },
     /// Somebody who is there is `online` or `away` now.
-    Presence { id: PersonId, status: &'static str },
+    Presence { id: PersonId, status: Cow<'a, str> },
     /// Everybody who is there, and who of them is away.
     Members { members: Vec<Who<'a>>, away: Vec<PersonId> },
     /// The rooms of whoever is here, the newest last, with what they have not read in them.
@@ -95,10 +103,13 @@ pub(crate) enum ServerFrame<'a> {
     Mentioned { room: String, seq: Seq, by: Who<'a> },
     /// The answer to `ping`.
     Pong {},
+    /// What a later version may say: clients pass over it.
+    #[serde(other, skip_serializing)]
+    Later,
 }
 
 /// What is unread in a room.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Unread {
     pub(crate) code: String,
     pub(crate) unread: u64,
@@ -113,42 +124,42 @@ impl From<&Visit> for Unread {
 }
 
 /// A person, as the others see them.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Who<'a> {
     pub(crate) id: PersonId,
-    pub(crate) name: &'a str,
+    pub(crate) name: Cow<'a, str>,
 }
 
 /// A message, as it is sent.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Said<'a> {
     pub(crate) seq: Seq,
-    pub(crate) id: &'a str,
+    pub(crate) id: Cow<'a, str>,
     pub(crate) author: Who<'a>,
     pub(crate) at: UnixMillis,
     /// `action` for what its author does; left out for what is said.
-    #[serde(skip_serializing_if = "is_text")]
+    #[serde(default, skip_serializing_if = "is_text")]
     pub(crate) kind: Kind,
-    pub(crate) body: &'a str,
+    pub(crate) body: Cow<'a, str>,
     /// The file that came with it, found at `/rooms/CODE/files/SEQ`; left out if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<SentFile<'a>>,
     /// Whom it mentions, by the names that its text says; left out if nobody.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) mentions: Vec<Who<'a>>,
     /// 0 for a message that is as it was said; left out then.
-    #[serde(skip_serializing_if = "never_changed")]
+    #[serde(default, skip_serializing_if = "never_changed")]
     pub(crate) revision: Revision,
     /// `edited` or `deleted`; left out for a message that is as it was said.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) state: Option<&'static str>,
+    pub(crate) state: Option<Cow<'a, str>>,
 }
 
 /// A file, as it is told.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SentFile<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) media_type: &'a str,
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) media_type: Cow<'a, str>,
     pub(crate) size: u64,
     /// Width and height of the picture at `/rooms/CODE/files/SEQ/thumbnail`; left out if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,8 +170,25 @@ pub(crate) struct SentFile<'a> {
 impl<'a> From<&'a Attachment> for SentFile<'a> {
     fn from(file: &'a Attachment) -> Self {
         let Attachment { name, media_type, size, thumbnail, scanned, .. } = file;
-        Self { name: name.as_str(), media_type, size: *size, thumbnail: *thumbnail, scanned: *scanned }
+        Self {
+            name: name.as_str().into(),
+            media_type: media_type.into(),
+            size: *size,
+            thumbnail: *thumbnail,
+            scanned: *scanned,
+        }
     }
+}
+
+/// What `GET /rooms/CODE/messages` answers: a page of the past, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Past<'a> {
+    pub(crate) messages: Vec<Said<'a>>,
+    /// The last change that `messages` surely shows.
+    pub(crate) revision: Revision,
+    /// Up to where whoever asks has read the room; left out if that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) read: Option<Seq>,
 }
 
 /// What `status` says.
@@ -182,7 +210,7 @@ fn never_changed(revision: &Revision) -> bool {
 
 impl<'a> From<&'a Person> for Who<'a> {
     fn from(person: &'a Person) -> Self {
-        Self { id: person.id, name: person.name.as_str() }
+        Self { id: person.id, name: person.name.as_str().into() }
     }
 }
 
@@ -190,15 +218,15 @@ impl<'a> From<&'a Message> for Said<'a> {
     fn from(message: &'a Message) -> Self {
         Self {
             seq: message.seq,
-            id: message.client_id.as_str(),
+            id: message.client_id.as_str().into(),
             author: Who::from(&message.author),
             at: message.at,
             kind: message.kind,
-            body: message.body.as_str(),
+            body: message.body.as_str().into(),
             file: message.attachment.as_deref().map(SentFile::from),
             mentions: message.mentions.iter().map(Who::from).collect(),
             revision: message.revision,
-            state: message.state.word(),
+            state: message.state.word().map(Cow::from),
         }
     }
 }
@@ -312,8 +340,17 @@ mod tests {
 
     #[test]
     fn markup_is_sent_as_text() {
-        let frame = ServerFrame::Joined { person: Who { id: PersonId(1), name: "<b>\"" } };
+        let frame = ServerFrame::Joined { person: Who { id: PersonId(1), name: "<b>\"".into() } };
         assert_eq!(serde_json::to_string(&frame).unwrap(), r#"{"type":"joined","person":{"id":1,"name":"<b>\""}}"#);
+    }
+
+    #[test]
+    fn a_client_passes_over_what_it_does_not_know() {
+        let read = |text: &str| serde_json::from_str::<ServerFrame<'_>>(text);
+        assert_eq!(read(r#"{"type":"fireworks","colour":"red"}"#).unwrap(), ServerFrame::Later);
+        let left = read(r#"{"type":"left","id":7,"why":"tired"}"#);
+        assert_eq!(left.unwrap(), ServerFrame::Left { id: PersonId(7) });
+        assert!(read(r#"{"type":"left"}"#).is_err());
     }
 
     #[test]

@@ -317,7 +317,7 @@ impl<'a> Session<'a> {
             Event::Joined(person) => self.wire.send(&ServerFrame::Joined { person: person.into() }).await?,
             Event::Left(id) => self.wire.send(&ServerFrame::Left { id: *id }).await?,
             Event::Presence(change) => {
-                let frame = ServerFrame::Presence { id: change.person, status: word(change.status) };
+                let frame = ServerFrame::Presence { id: change.person, status: word(change.status).into() };
                 self.wire.send(&frame).await?;
             }
             Event::Attend => self.attendance.here(),
@@ -451,10 +451,10 @@ impl<'a> Session<'a> {
         let id = id.as_str();
         let (reason, retry, error): (_, _, &(dyn std::error::Error + Send + Sync)) = match &outcome {
             Outcome::Posted(Ok(Posted { seq, at, .. })) => {
-                return Ok(self.wire.send(&ServerFrame::Stored { id, seq: *seq, at: *at }).await?);
+                return Ok(self.wire.send(&ServerFrame::Stored { id: id.into(), seq: *seq, at: *at }).await?);
             }
             Outcome::Changed(Ok(())) | Outcome::Renamed(Ok(Some(_))) => {
-                return Ok(self.wire.send(&ServerFrame::Done { id }).await?);
+                return Ok(self.wire.send(&ServerFrame::Done { id: id.into() }).await?);
             }
             Outcome::Posted(Err(error)) => match error {
                 PostError::Unknown => ("unknown_room", None, error),
@@ -482,8 +482,8 @@ impl<'a> Session<'a> {
         retry_ms: Option<u64>,
     ) -> Result<(), End> {
         telemetry::refused(reason);
-        let text = &sentence(text);
-        Ok(self.wire.send(&ServerFrame::Refused { id, reason, text, retry_ms }).await?)
+        let (id, text) = (id.map(Into::into), sentence(text).into());
+        Ok(self.wire.send(&ServerFrame::Refused { id, reason: reason.into(), text, retry_ms }).await?)
     }
 }
 
