@@ -40,6 +40,8 @@ export function roomList(current, onChange) {
       const badge = make("span", this.mentions ? "badge at" : "badge", upto(this.unread));
       badge.append(make("span", "unseen", this.mentions ? ` unread, ${mentions(this.mentions)}` : " unread"));
       find("#elsewhere").replaceChildren(...(this.unread ? [badge] : []));
+      const news = make("span", "badge at", upto(frame.notices), make("span", "unseen", " new"));
+      find("#notices").lastElementChild.replaceChildren(...(frame.notices ? [news] : []));
       onChange();
     },
 

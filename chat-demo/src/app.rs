@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::domain::account::Accounts;
+use crate::domain::notification::Notifications;
 use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
 use crate::domain::upload::{Ffmpeg, Folder, Uploads};
@@ -117,6 +118,7 @@ impl App {
         let web = Web {
             rooms: rooms.clone(),
             presences,
+            notifications: Notifications::new(&namespace, store.clone()),
             visits: Visits::new(&namespace, store.clone()),
             people: People::new(&namespace, store.clone()),
             uploads: uploads.clone(),

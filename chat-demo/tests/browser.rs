@@ -34,6 +34,14 @@ async fn two_tabs_are_one_person_who_is_online_or_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_mentioned_elsewhere_is_told() {
+    let Some(mut test) = script("notifications.mjs") else { return };
+    let server = Server::with_limits(chat_demo::config::Limits::default()).await;
+    test.env("BASE", server.app.url());
+    tokio::task::block_in_place(|| program::run(&mut test));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_rooms_by_keys_alone() {
     let Some(mut test) = script("keyboard.mjs") else { return };
     let server = Server::with_limits(chat_demo::config::Limits::default()).await;

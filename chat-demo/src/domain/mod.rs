@@ -13,6 +13,7 @@ mod login;
 mod mention;
 mod message;
 mod name;
+pub mod notification;
 mod people;
 pub mod presence;
 pub mod room;

@@ -22,6 +22,8 @@ pub(crate) enum VisitUpdate {
         /// By whom.
         by: Person,
     },
+    /// They have seen notifications, or want them otherwise.
+    Notices,
 }
 
 /// Everybody's rooms: those they have been in and have not left for good. What is read is kept in the store.
@@ -103,6 +105,11 @@ impl Visits {
             let by = message.author.clone();
             self.tell(person.id, VisitUpdate::Mentioned { room, seq: message.seq, by });
         }
+    }
+
+    /// Tells somebody that there are other notifications than before.
+    pub(crate) fn tell_notices(&self, person: PersonId) {
+        self.tell(person, VisitUpdate::Notices);
     }
 
     fn tell(&self, person: PersonId, update: VisitUpdate) {

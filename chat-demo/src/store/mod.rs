@@ -5,6 +5,7 @@
 //! stored at the same moment is one transaction; with PostgreSQL (feature `postgres`) a bounded pool of connections does.
 
 mod accounts;
+mod notices;
 mod password_hash;
 mod place;
 #[cfg(feature = "postgres")]
@@ -27,6 +28,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 pub use accounts::{Account, AccountOf, NewSession};
+pub use notices::Notice;
 pub use password_hash::PasswordHash;
 pub(crate) use place::Place;
 pub use place::{DatabaseUrl, Location, OpenError};

@@ -2,6 +2,7 @@
 
 use supervisor::Reply;
 
+use super::notices::NoticeRequest;
 use super::{Account, AccountOf, Changed, NewSession, Page, PasswordHash, SessionToken, StoreError, Stored, Visit};
 use crate::domain::{
     Body, DisplayName, Draft, LoginName, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
@@ -114,6 +115,7 @@ pub(crate) enum Request {
         room: RoomCode,
         reply: Answer<Vec<PersonId>>,
     },
+    Notice(NoticeRequest),
     Secret {
         name: &'static str,
         fresh: String,
@@ -127,6 +129,9 @@ pub(crate) enum Request {
 impl Request {
     /// Whether it needs the right to write: what changes something, and the question whether that could be done.
     pub(super) fn writes(&self) -> bool {
+        if let Self::Notice(request) = self {
+            return request.writes();
+        }
         matches!(
             self,
             Self::CreateRoom { .. }

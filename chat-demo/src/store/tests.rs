@@ -70,6 +70,7 @@ conformance! {
     a_mention_is_counted_until_it_is_read,
     an_edit_changes_whom_a_message_mentions,
     unread_lists_are_bounded,
+    notices_are_the_last_mentions_in_ones_own_rooms,
 }
 
 #[cfg(feature = "postgres")]
@@ -568,4 +569,46 @@ fn a_url_shows_no_password() {
     assert_eq!(url.to_string(), "postgres://db.example:5433/chat");
     assert!(!format!("{url:?}").contains("secret"));
     assert!("mysql://db/chat".parse::<DatabaseUrl>().is_err());
+}
+
+async fn notices_are_the_last_mentions_in_ones_own_rooms(fixture: Fixture) {
+    let store = &fixture.store;
+    let (one, two) = (code("22222222"), code("33333333"));
+    let ada = store.name_person(session(), name("Ada")).await.unwrap();
+    for room in [one, two] {
+        store.create_room(room).await.unwrap();
+        store.visit(ada.id, room).await.unwrap();
+    }
+    let said = |id: &str, body: &str, at| Draft { at: UnixMillis(at), ..draft(99, id, body) };
+    store.append(one, vec![said("client-1", "hello @ada", 10), said("client-2", "hello", 11)]).await.unwrap();
+    store.append(two, vec![said("client-3", "@ada?", 30)]).await.unwrap();
+    store.append(one, vec![said("client-4", "@ada!", 20)]).await.unwrap();
+    let list = async || {
+        let all = store.notices(ada.id).await.unwrap();
+        all.iter().map(|notice| (notice.at.0, notice.unseen)).collect::<Vec<_>>()
+    };
+    let unseen = async |except| store.unseen(ada.id, except).await.unwrap();
+    assert_eq!(list().await, [(30, true), (20, true), (10, true)]);
+    let notice = store.notices(ada.id).await.unwrap().remove(0);
+    assert_eq!((notice.room, notice.seq, notice.body.as_str()), (two, Seq(1), "@ada?"));
+    assert_eq!((unseen(None).await, unseen(Some(one)).await), (3, 1));
+
+    // Read in the room, or seen in the list.
+    assert!(store.read(ada.id, one, Seq(2)).await.unwrap());
+    assert_eq!(list().await, [(30, true), (20, true), (10, false)]);
+    assert!(store.see(ada.id, UnixMillis(20)).await.unwrap());
+    assert!(!store.see(ada.id, UnixMillis(19)).await.unwrap(), "it never goes back");
+    assert_eq!((list().await, unseen(None).await), (vec![(30, true), (20, false), (10, false)], 1));
+
+    // What mentions nobody any more is no notification, and neither is what a quiet or another's room says.
+    store.change(one, Seq(3), PersonId(99), Some(Body::parse("hello").unwrap())).await.unwrap();
+    assert_eq!(list().await, [(30, true), (10, false)]);
+    assert!(store.hush(ada.id, two, true).await.unwrap());
+    assert!(!store.hush(ada.id, code("44444444"), true).await.unwrap());
+    assert_eq!((list().await, unseen(None).await), (vec![(10, false)], 0));
+    assert!(store.visits(ada.id).await.unwrap().iter().all(|visit| visit.quiet == (visit.room == two)));
+    assert!(store.hush(ada.id, two, false).await.unwrap());
+    assert_eq!(unseen(None).await, 1);
+    store.leave(ada.id, two).await.unwrap();
+    assert_eq!((list().await, unseen(None).await), (vec![(10, false)], 0));
 }

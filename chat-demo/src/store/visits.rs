@@ -24,6 +24,8 @@ pub struct Visit {
     pub last: Seq,
     /// How many of those in between mention them, counted up to 100.
     pub mentions: u64,
+    /// Whether they want no notifications from it.
+    pub quiet: bool,
 }
 
 impl Visit {

@@ -13,6 +13,7 @@ mod files;
 mod forms;
 mod guard;
 mod live;
+mod notifications;
 mod operator;
 mod origin;
 mod page;
@@ -43,6 +44,7 @@ pub(crate) use origin::Origins;
 
 use crate::config::{AdminToken, Limits};
 use crate::domain::account::Accounts;
+use crate::domain::notification::Notifications;
 use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
 use crate::domain::upload::Uploads;
@@ -59,6 +61,7 @@ pub(crate) struct Web {
     pub(crate) people: People,
     pub(crate) uploads: Uploads,
     pub(crate) presences: Presences,
+    pub(crate) notifications: Notifications,
     pub(crate) visits: Visits,
     pub(crate) store: Store,
     pub(crate) limits: Limits,
@@ -101,6 +104,10 @@ fn router(web: &Web) -> Router {
         .route("/rooms/{code}", get(rooms::show))
         .route("/rooms/{code}/messages", get(rooms::past).post(rooms::post))
         .route("/rooms/{code}/leave", post(rooms::leave))
+        .route("/rooms/{code}/quiet", post(notifications::quiet))
+        .route("/notifications", get(notifications::list))
+        .route("/notifications/seen", post(notifications::seen))
+        .route("/account/notifications", get(notifications::settings))
         .route("/account", get(account::show))
         .route("/account/login", get(account::log_in_page).post(account::log_in))
         .route("/account/register", get(account::register_page).post(account::register))

@@ -168,6 +168,10 @@ pub(super) async fn view(
     let members = web.rooms.members(code).await;
     let away = web.presences.away(members.iter().map(|person| person.id).collect()).await;
     let visits = visits(web, code, viewer).await;
+    let notices = match viewer {
+        Some(viewer) => web.notifications.unseen(viewer.id, Some(code)).await.unwrap_or_default(),
+        None => 0,
+    };
     let next_id = ClientId::parse(SessionToken::random().as_str()).expect("a token has the form of an id");
     let newest = before.is_none();
     if let (Some(viewer), Some(last), true) = (viewer, messages.last(), newest)
@@ -181,6 +185,7 @@ pub(super) async fn view(
         members: &members,
         away: &away,
         visits: &visits,
+        notices,
         messages: &messages,
         revision,
         newest,

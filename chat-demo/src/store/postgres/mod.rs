@@ -1,6 +1,7 @@
 //! PostgreSQL: a bounded pool of connections.
 
 mod accounts;
+mod notices;
 mod place;
 mod statements;
 mod visits;

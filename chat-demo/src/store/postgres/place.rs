@@ -10,13 +10,14 @@ use tokio_postgres::{Client, Config, NoTls};
 use crate::store::{DatabaseUrl, OpenError};
 
 /// What made the tables what they are, in order; `chat_schema` says how many of them a database has seen.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
     include_str!("migrations/4.sql"),
     include_str!("migrations/5.sql"),
     include_str!("migrations/6.sql"),
+    include_str!("migrations/7.sql"),
 ];
 
 /// Connections of this program, at most.

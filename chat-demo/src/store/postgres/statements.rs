@@ -69,7 +69,7 @@ pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) 
                 visits::said(&tx, draft.author.id, room, seq).await?;
                 let mentions = mentioned(draft.body.as_str(), draft.author.id, &known);
                 if !mentions.is_empty() {
-                    visits::mention(&tx, room, seq, &mentions).await?;
+                    visits::mention(&tx, room, seq, draft.at, &mentions).await?;
                 }
                 Stored { message: Message { mentions, ..draft.numbered(seq) }, fresh: true }
             }
@@ -109,7 +109,7 @@ pub(super) async fn change(
     message.body = body.unwrap_or_else(Body::empty);
     if !message.mentions.is_empty() || message.body.as_str().contains('@') {
         message.mentions = mentioned(message.body.as_str(), author, &visits::known(&tx, room).await?);
-        visits::mention(&tx, room, seq, &message.mentions).await?;
+        visits::mention(&tx, room, seq, message.at, &message.mentions).await?;
     }
     let sql = "UPDATE messages SET body = $3, revision = $4, state = $5, attachment = $6 WHERE room = $1 AND seq = $2";
     let update = tx.prepare_cached(sql).await?;

@@ -45,7 +45,8 @@ pub(super) async fn visits(db: &Object, id: PersonId) -> Result<Vec<Visit>, Caus
                    (SELECT coalesce(max(seq), 0) FROM messages WHERE messages.room = visits.room),
                    (SELECT count(*) FROM (SELECT 1 FROM mentions
                        WHERE mentions.person = visits.person AND mentions.room = visits.room AND seq > read_seq
-                       LIMIT $3) AS unread)
+                       LIMIT $3) AS unread),
+                   quiet
                FROM visits WHERE person = $1 ORDER BY since DESC, room LIMIT $2";
     let statement = db.prepare_cached(sql).await?;
     let rows = db.query(&statement, &[&id.0, &i64::from(LISTED), &i64::from(COUNTED)]).await?;
@@ -55,6 +56,7 @@ pub(super) async fn visits(db: &Object, id: PersonId) -> Result<Vec<Visit>, Caus
             read: Seq(unsigned(row.get(1))),
             last: Seq(unsigned(row.get(2))),
             mentions: unsigned(row.get(3)),
+            quiet: row.get(4),
         })
     };
     rows.iter().rev().map(visit).collect()
@@ -80,14 +82,16 @@ pub(super) async fn mention(
     db: &impl GenericClient,
     room: RoomCode,
     seq: Seq,
+    at: UnixMillis,
     mentioned: &[Person],
 ) -> Result<(), Cause> {
     let (room, seq) = (room.as_str(), signed(seq.0));
     let clear = db.prepare_cached("DELETE FROM mentions WHERE room = $1 AND seq = $2").await?;
     db.execute(&clear, &[&room, &seq]).await?;
-    let insert = db.prepare_cached("INSERT INTO mentions (room, seq, person, name) VALUES ($1, $2, $3, $4)").await?;
+    let insert =
+        db.prepare_cached("INSERT INTO mentions (room, seq, person, name, at) VALUES ($1, $2, $3, $4, $5)").await?;
     for person in mentioned {
-        db.execute(&insert, &[&room, &seq, &person.id.0, &person.name.as_str()]).await?;
+        db.execute(&insert, &[&room, &seq, &person.id.0, &person.name.as_str(), &at.0]).await?;
     }
     Ok(())
 }

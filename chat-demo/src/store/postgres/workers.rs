@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use super::place::{CONNECTIONS, Place};
-use super::{accounts, statements, visits};
+use super::{accounts, notices, statements, visits};
 use crate::store::StoreError;
 use crate::store::request::{Answer, Request};
 use crate::telemetry;
@@ -108,6 +108,7 @@ async fn perform(pool: Pool, request: Request) {
         }
         Request::Visits { person, reply } => answer(reply, db, async |db| visits::visits(db, person).await).await,
         Request::Visitors { room, reply } => answer(reply, db, async |db| visits::visitors(db, room).await).await,
+        Request::Notice(request) => notices::perform(request, db).await,
         Request::Secret { name, fresh, reply } => {
             answer(reply, db, async |db| accounts::secret(db, name, &fresh).await).await
         }
@@ -121,7 +122,7 @@ async fn perform(pool: Pool, request: Request) {
 }
 
 /// Answers with what `statements` give; whether they did.
-async fn answer<T: Send + 'static>(
+pub(super) async fn answer<T: Send + 'static>(
     reply: Answer<T>,
     db: Result<Object, Arc<PoolError>>,
     statements: impl AsyncFnOnce(&mut Object) -> Result<T, Cause>,

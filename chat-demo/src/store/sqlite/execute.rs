@@ -30,6 +30,7 @@ impl Request {
             Self::Visit { reply, .. } | Self::Read { reply, .. } | Self::Leave { reply, .. } => untried(reply),
             Self::Visits { reply, .. } => untried(reply),
             Self::Visitors { reply, .. } => untried(reply),
+            Self::Notice(request) => request.refuse(),
             Self::Secret { reply, .. } => untried(reply),
             Self::Ping { reply } => untried(reply),
         }
@@ -78,20 +79,24 @@ impl Request {
             Self::Leave { person, room, reply } => answer(reply, within(db, |db| visits::leave(db, person, room))),
             Self::Visits { person, reply } => answer(reply, visits::visits(db, person)),
             Self::Visitors { room, reply } => answer(reply, visits::visitors(db, room)),
+            Self::Notice(request) => request.execute(db),
             Self::Secret { name, fresh, reply } => answer(reply, within(db, |db| accounts::secret(db, name, &fresh))),
             Self::Ping { reply } => answer(reply, db.query_row("SELECT 1", [], |_| Ok(()))),
         }
     }
 }
 
-fn within<T>(db: &mut Connection, statements: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+pub(super) fn within<T>(
+    db: &mut Connection,
+    statements: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
     let savepoint = db.savepoint()?;
     let value = statements(&savepoint)?;
     savepoint.commit()?;
     Ok(value)
 }
 
-fn answer<T: Send + 'static>(reply: Answer<T>, result: rusqlite::Result<T>) -> Pending {
+pub(super) fn answer<T: Send + 'static>(reply: Answer<T>, result: rusqlite::Result<T>) -> Pending {
     Box::new(move |committed| {
         let answer = match committed {
             Ok(()) => result.map_err(StoreError::from),
@@ -101,6 +106,6 @@ fn answer<T: Send + 'static>(reply: Answer<T>, result: rusqlite::Result<T>) -> P
     })
 }
 
-fn untried<T: Send + 'static>(reply: Answer<T>) -> Pending {
+pub(super) fn untried<T: Send + 'static>(reply: Answer<T>) -> Pending {
     answer(reply, Err(rusqlite::Error::InvalidQuery))
 }

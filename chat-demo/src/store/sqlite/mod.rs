@@ -3,6 +3,7 @@
 mod accounts;
 mod database;
 mod execute;
+mod notices;
 mod statements;
 mod visits;
 mod writer;

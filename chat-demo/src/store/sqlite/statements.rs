@@ -68,7 +68,7 @@ pub(super) fn append(db: &Connection, room: RoomCode, drafts: Vec<Draft>) -> rus
                     visits::said(db, draft.author.id, room, seq)?;
                     let mentions = mentioned(draft.body.as_str(), draft.author.id, &known);
                     if !mentions.is_empty() {
-                        visits::mention(db, room, seq, &mentions)?;
+                        visits::mention(db, room, seq, draft.at, &mentions)?;
                     }
                     Ok(Stored { message: Message { mentions, ..draft.numbered(seq) }, fresh: true })
                 }
@@ -103,7 +103,7 @@ pub(super) fn change(
     message.body = body.unwrap_or_else(Body::empty);
     if !message.mentions.is_empty() || message.body.as_str().contains('@') {
         message.mentions = mentioned(message.body.as_str(), author, &visits::known(db, room)?);
-        visits::mention(db, room, seq, &message.mentions)?;
+        visits::mention(db, room, seq, message.at, &message.mentions)?;
     }
     db.prepare_cached(
         "UPDATE messages SET body = ?3, revision = ?4, state = ?5, attachment = ?6 WHERE room = ?1 AND seq = ?2",

@@ -51,7 +51,8 @@ pub(super) fn visits(db: &Connection, id: PersonId) -> rusqlite::Result<Vec<Visi
         "SELECT room, read_seq,
              (SELECT coalesce(max(seq), 0) FROM messages WHERE messages.room = visits.room),
              (SELECT count(*) FROM (SELECT 1 FROM mentions
-                 WHERE mentions.person = visits.person AND mentions.room = visits.room AND seq > read_seq LIMIT ?3))
+                 WHERE mentions.person = visits.person AND mentions.room = visits.room AND seq > read_seq LIMIT ?3)),
+             quiet
          FROM visits WHERE person = ?1 ORDER BY since DESC, room LIMIT ?2",
     )?;
     let rows = statement.query_map(params![id.0, LISTED, COUNTED], |row| {
@@ -61,6 +62,7 @@ pub(super) fn visits(db: &Connection, id: PersonId) -> rusqlite::Result<Vec<Visi
             read: Seq(unsigned(row.get(1)?)),
             last: Seq(unsigned(row.get(2)?)),
             mentions: unsigned(row.get(3)?),
+            quiet: row.get(4)?,
         })
     })?;
     let mut visits = rows.collect::<rusqlite::Result<Vec<_>>>()?;
@@ -84,12 +86,19 @@ pub(super) fn known(db: &Connection, room: RoomCode) -> rusqlite::Result<Vec<Per
 }
 
 /// A message mentions these, and nobody else.
-pub(super) fn mention(db: &Connection, room: RoomCode, seq: Seq, mentioned: &[Person]) -> rusqlite::Result<()> {
+pub(super) fn mention(
+    db: &Connection,
+    room: RoomCode,
+    seq: Seq,
+    at: UnixMillis,
+    mentioned: &[Person],
+) -> rusqlite::Result<()> {
     db.prepare_cached("DELETE FROM mentions WHERE room = ?1 AND seq = ?2")?
         .execute(params![room.as_str(), signed(seq.0)])?;
-    let mut insert = db.prepare_cached("INSERT INTO mentions (room, seq, person, name) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut insert =
+        db.prepare_cached("INSERT INTO mentions (room, seq, person, name, at) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for person in mentioned {
-        insert.execute(params![room.as_str(), signed(seq.0), person.id.0, person.name.as_str()])?;
+        insert.execute(params![room.as_str(), signed(seq.0), person.id.0, person.name.as_str(), at.0])?;
     }
     Ok(())
 }

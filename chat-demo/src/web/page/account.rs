@@ -93,6 +93,7 @@ pub(crate) fn account(room: Option<RoomCode>, account: &Account, done: Option<&s
                 }
                 form method="post" action="/account/logout" { button.quiet { "Log out" } }
             }
+            p.hint { a href="/account/notifications" { "How you are told of what mentions you" } }
             @if let Some(room) = room { p.hint { a href={ "/rooms/" (room) } { "Back to the room" } } }
             @else { p.hint { a href="/" { "To the first page" } } }
         },

@@ -41,7 +41,7 @@ pub(crate) fn home(person: Option<&Person>, visits: &[Visit], problem: Option<&s
                 nav.card aria-labelledby="yours" { h2 #yours { "Your rooms" } (rooms(visits, None)) }
             }
             p.hint {
-                @if person.is_some() { a href="/account" { "Your account" } }
+                @if person.is_some() { a href="/account" { "Your account" } " · " a href="/notifications" { "Notifications" } }
                 @else { a href="/account/login" { "Log in" } " if you have an account." }
             }
         },

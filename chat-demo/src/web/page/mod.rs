@@ -6,10 +6,12 @@ mod calendar;
 mod home;
 mod layout;
 mod notice;
+mod notifications;
 mod room;
 mod visits;
 
 pub(crate) use account::{account, log_in, register};
 pub(crate) use home::home;
 pub(crate) use notice::{malformed_code, notice, sentence, unknown_room};
+pub(crate) use notifications::{notification_settings, notifications};
 pub(crate) use room::{RoomView, room};

@@ -5,7 +5,8 @@ use maud::{Markup, html};
 use super::body::body;
 use super::calendar;
 use super::layout::{brand, layout};
-use super::visits::rooms;
+use super::notifications::quiet_form;
+use super::visits::{rooms, upto};
 use crate::domain::{
     Attachment, ClientId, Kind, MAX_NAME_CHARS, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq,
 };
@@ -27,6 +28,8 @@ pub(crate) struct RoomView<'a> {
     pub(crate) away: &'a [PersonId],
     /// The rooms of whoever looks at it, with what is unread in them.
     pub(crate) visits: &'a [Visit],
+    /// How many notifications from other rooms they have not seen, counted up to 100.
+    pub(crate) notices: u64,
     /// A part of the history, oldest first.
     pub(crate) messages: &'a [Message],
     /// The number of the last change that `messages` may show.
@@ -61,7 +64,7 @@ pub(crate) fn room(view: &RoomView<'_>) -> Markup {
                         h1 { span.unseen { "Room " } (code.grouped()) }
                         button.quiet type="button" data-copy=(code) hidden { "Copy" }
                     }
-                    @if view.viewer.is_some() { (rooms_of(view)) }
+                    @if view.viewer.is_some() { (bell(view.notices)) (rooms_of(view)) }
                     (people(view))
                 }
                 main.log #log tabindex="0" aria-label="Conversation" { (log(view)) }
@@ -77,6 +80,16 @@ impl RoomView<'_> {
     }
 }
 
+fn bell(notices: u64) -> Markup {
+    html! {
+        a.bell #notices href="/notifications" {
+            span aria-hidden="true" { "@" }
+            span.unseen { "Notifications" }
+            span { @if notices > 0 { span.badge.at { (upto(notices)) span.unseen { " new" } } } }
+        }
+    }
+}
+
 fn rooms_of(view: &RoomView<'_>) -> Markup {
     html! {
         details.menu #menu {
@@ -86,6 +99,7 @@ fn rooms_of(view: &RoomView<'_>) -> Markup {
                 (rooms(view.visits, Some(view.code)))
                 p.hint { a href="/" { "Another room" } }
                 form #leave method="post" action={ "/rooms/" (view.code) "/leave" } { button.quiet { "Leave this room" } }
+                @if let Some(visit) = view.here() { (quiet_form(view.code, visit.quiet, false)) }
             }
         }
     }

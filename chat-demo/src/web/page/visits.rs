@@ -31,6 +31,7 @@ fn counts(visit: &Visit) -> Markup {
     }
 }
 
-fn upto(count: u64) -> String {
+/// A count that is counted up to 100.
+pub(super) fn upto(count: u64) -> String {
     if count > 99 { "99+".to_owned() } else { count.to_string() }
 }

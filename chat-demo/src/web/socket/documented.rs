@@ -102,7 +102,7 @@ fn what_the_server_says_is_as_it_is_said() {
         ServerFrame::Presence { id: bob.id, status: word(Status::Online).into() },
         ServerFrame::Typing { id: bob.id, on: true },
         ServerFrame::Pong {},
-        ServerFrame::Rooms { rooms: vec![Unread { code: "7KQ2MXPD".into(), unread: 3, mentions: 1 }] },
+        ServerFrame::Rooms { rooms: vec![Unread { code: "7KQ2MXPD".into(), unread: 3, mentions: 1 }], notices: 1 },
         ServerFrame::Mentioned { room: "7KQ2MXPD".into(), seq: Seq(12), by: Who::from(&bob) },
     ];
     let shown = documented("server");

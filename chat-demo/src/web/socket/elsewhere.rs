@@ -1,11 +1,13 @@
 //! What one client is told of the other rooms of its person, and what they have read in this one.
 
+use std::collections::HashSet;
 use std::pin::Pin;
 use std::time::Duration;
 
 use registry::{RecvError, Subscription};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::domain::notification::Notifications;
 use crate::domain::{Person, PersonId, RoomCode, Seq, VisitUpdate, Visits};
 use crate::store::{StoreError, Visit};
 
@@ -17,24 +19,27 @@ const LAST: Duration = Duration::from_secs(1);
 
 /// What is to be told.
 pub(super) enum Elsewhere {
-    /// All rooms of the person, as they are now.
-    Rooms(Vec<Visit>),
+    /// All rooms of the person, as they are now, and how many notifications they have not seen.
+    Rooms(Vec<Visit>, u64),
     /// A message in another room mentions them.
     Mentioned { room: RoomCode, seq: Seq, by: Person },
     /// The program ends.
     Over,
 }
 
-type Doing = Pin<Box<dyn Future<Output = Result<Option<Vec<Visit>>, StoreError>> + Send>>;
+type Doing = Pin<Box<dyn Future<Output = Result<Option<(Vec<Visit>, u64)>, StoreError>> + Send>>;
 
 /// Listens, and asks and tells the store no more than once a second, one thing at a time.
 pub(super) struct Listener {
     visits: Visits,
+    notifications: Notifications,
     person: PersonId,
     code: RoomCode,
     updates: Option<Subscription<VisitUpdate>>,
     /// Whether this room is known to be one of theirs.
     entered: bool,
+    /// Of which rooms they want no notifications.
+    quiet: HashSet<RoomCode>,
     /// What was read, and is not kept yet.
     read: Option<Seq>,
     /// Whether the client's list is not as it is now.
@@ -45,13 +50,15 @@ pub(super) struct Listener {
 
 impl Listener {
     /// Makes this room one of theirs, if it is not, and tells of all of them first.
-    pub(super) fn new(visits: &Visits, person: PersonId, code: RoomCode) -> Self {
+    pub(super) fn new(visits: &Visits, notifications: &Notifications, person: PersonId, code: RoomCode) -> Self {
         Self {
             visits: visits.clone(),
+            notifications: notifications.clone(),
             person,
             code,
             updates: visits.listen(person),
             entered: false,
+            quiet: HashSet::new(),
             read: None,
             stale: true,
             not_before: Instant::now(),
@@ -77,11 +84,11 @@ impl Listener {
             let Some(updates) = &mut self.updates else { return Elsewhere::Over };
             tokio::select! {
                 update = updates.recv() => match update {
-                    Ok(VisitUpdate::Mentioned { room, seq, by }) if room != self.code => {
+                    Ok(VisitUpdate::Mentioned { room, seq, by }) if room != self.code && !self.quiet.contains(&room) => {
                         return Elsewhere::Mentioned { room, seq, by };
                     }
                     Ok(VisitUpdate::Changed(room)) if room != self.code => self.stale = true,
-                    Err(RecvError::Lagged(_)) => self.stale = true,
+                    Ok(VisitUpdate::Notices) | Err(RecvError::Lagged(_)) => self.stale = true,
                     // What happens here, the room tells.
                     Ok(_) => {}
                     Err(_) => return Elsewhere::Over,
@@ -89,9 +96,10 @@ impl Listener {
                 done = async { self.doing.as_mut().expect("it is there").await }, if self.doing.is_some() => {
                     self.doing = None;
                     match done {
-                        Ok(Some(visits)) => {
+                        Ok(Some((visits, unseen))) => {
                             self.entered = true;
-                            return Elsewhere::Rooms(visits);
+                            self.quiet = visits.iter().filter(|visit| visit.quiet).map(|visit| visit.room).collect();
+                            return Elsewhere::Rooms(visits, unseen);
                         }
                         Ok(None) => {}
                         Err(error) => {
@@ -122,15 +130,16 @@ impl Listener {
         self.not_before = Instant::now() + TOGETHER;
         let (visits, person, code) = (self.visits.clone(), self.person, self.code);
         let (read, stale, entered) = (self.read.take(), std::mem::take(&mut self.stale), self.entered);
+        let notifications = self.notifications.clone();
         self.doing = Some(Box::pin(async move {
             if let Some(seq) = read {
                 visits.read(person, code, seq).await?;
             }
-            match (stale, entered) {
-                (false, _) => Ok(None),
-                (true, true) => visits.of(person).await.map(Some),
-                (true, false) => visits.enter(person, code).await.map(Some),
+            if !stale {
+                return Ok(None);
             }
+            let all = if entered { visits.of(person).await? } else { visits.enter(person, code).await? };
+            Ok(Some((all, notifications.unseen(person, Some(code)).await?)))
         }));
     }
 }

@@ -97,8 +97,9 @@ pub(crate) enum ServerFrame<'a> {
     Presence { id: PersonId, status: Cow<'a, str> },
     /// Everybody who is there, and who of them is away.
     Members { members: Vec<Who<'a>>, away: Vec<PersonId> },
-    /// The rooms of whoever is here, the newest last, with what they have not read in them.
-    Rooms { rooms: Vec<Unread> },
+    /// The rooms of whoever is here, the newest last, with what they have not read in them, and how many notifications
+    /// from other rooms they have not seen, counted up to 100.
+    Rooms { rooms: Vec<Unread>, notices: u64 },
     /// A message in another of these rooms mentions whoever is here.
     Mentioned { room: String, seq: Seq, by: Who<'a> },
     /// The answer to `ping`.

@@ -154,7 +154,7 @@ impl<'a> Session<'a> {
     ) -> Self {
         let limits = &web.limits;
         let requests = Requests::new(web, code, person.clone());
-        let elsewhere = Listener::new(&web.visits, person.id, code);
+        let elsewhere = Listener::new(&web.visits, &web.notifications, person.id, code);
         let bucket = Bucket::new(limits.post_burst, limits.posts_per_second, Instant::now().into_std());
         Self {
             wire,
@@ -350,7 +350,9 @@ impl<'a> Session<'a> {
 
     async fn tell_elsewhere(&mut self, elsewhere: Elsewhere) -> Result<(), End> {
         let frame = match &elsewhere {
-            Elsewhere::Rooms(visits) => ServerFrame::Rooms { rooms: visits.iter().map(Unread::from).collect() },
+            Elsewhere::Rooms(visits, unseen) => {
+                ServerFrame::Rooms { rooms: visits.iter().map(Unread::from).collect(), notices: *unseen }
+            }
             Elsewhere::Mentioned { room, seq, by } => {
                 ServerFrame::Mentioned { room: room.to_string(), seq: *seq, by: Who::from(by) }
             }

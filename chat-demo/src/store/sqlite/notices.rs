@@ -1,0 +1,75 @@
+//! The statements for notifications. Everything here blocks.
+
+use rusqlite::{Connection, params};
+
+use super::execute::{Pending, answer, untried, within};
+use super::statements::{malformed, person};
+use crate::domain::{Body, PersonId, RoomCode, Seq, UnixMillis};
+use crate::store::Notice;
+use crate::store::notices::{NOTICES, NoticeRequest};
+use crate::store::row::unsigned;
+use crate::store::visits::COUNTED;
+
+impl NoticeRequest {
+    pub(super) fn refuse(self) -> Pending {
+        match self {
+            Self::List { reply, .. } => untried(reply),
+            Self::Unseen { reply, .. } => untried(reply),
+            Self::See { reply, .. } | Self::Hush { reply, .. } => untried(reply),
+        }
+    }
+
+    pub(super) fn execute(self, db: &mut Connection) -> Pending {
+        match self {
+            Self::List { person, reply } => answer(reply, list(db, person)),
+            Self::Unseen { person, except, reply } => answer(reply, unseen(db, person, except)),
+            Self::See { person, upto, reply } => answer(reply, within(db, |db| see(db, person, upto))),
+            Self::Hush { person, room, quiet, reply } => answer(reply, within(db, |db| hush(db, person, room, quiet))),
+        }
+    }
+}
+
+fn list(db: &Connection, id: PersonId) -> rusqlite::Result<Vec<Notice>> {
+    let mut statement = db.prepare_cached(
+        "SELECT mentions.room, mentions.seq, author, author_name, mentions.at, body,
+             mentions.seq > read_seq AND mentions.at > seen_at
+         FROM mentions JOIN visits USING (person, room) JOIN people ON people.id = mentions.person
+             JOIN messages ON messages.room = mentions.room AND messages.seq = mentions.seq
+         WHERE mentions.person = ?1 AND NOT quiet ORDER BY mentions.at DESC, mentions.seq DESC LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![id.0, NOTICES], |row| {
+        let room: String = row.get(0)?;
+        Ok(Notice {
+            room: room.parse().map_err(|error| malformed(0, error))?,
+            seq: Seq(unsigned(row.get(1)?)),
+            author: person(row, 2)?,
+            at: UnixMillis(row.get(4)?),
+            body: Body::trusted(row.get(5)?),
+            unseen: row.get(6)?,
+        })
+    })?;
+    rows.collect()
+}
+
+fn unseen(db: &Connection, id: PersonId, except: Option<RoomCode>) -> rusqlite::Result<u64> {
+    db.prepare_cached(
+        "SELECT count(*) FROM (SELECT 1 FROM visits JOIN people ON people.id = visits.person
+             JOIN mentions ON mentions.person = visits.person AND mentions.room = visits.room AND seq > read_seq
+         WHERE visits.person = ?1 AND NOT quiet AND visits.room <> ?2 AND mentions.at > seen_at LIMIT ?3)",
+    )?
+    .query_row(params![id.0, except.as_ref().map_or("", RoomCode::as_str), COUNTED], |row| row.get(0).map(unsigned))
+}
+
+fn see(db: &Connection, id: PersonId, upto: UnixMillis) -> rusqlite::Result<bool> {
+    let seen = db
+        .prepare_cached("UPDATE people SET seen_at = ?2 WHERE id = ?1 AND seen_at < ?2")?
+        .execute(params![id.0, upto.0])?;
+    Ok(seen == 1)
+}
+
+fn hush(db: &Connection, id: PersonId, room: RoomCode, quiet: bool) -> rusqlite::Result<bool> {
+    let hushed = db
+        .prepare_cached("UPDATE visits SET quiet = ?3 WHERE person = ?1 AND room = ?2")?
+        .execute(params![id.0, room.as_str(), quiet])?;
+    Ok(hushed == 1)
+}
