@@ -117,15 +117,9 @@ async fn what_is_refused_is_told_and_leaves_nothing() {
     assert_eq!(exchange(&server.address(), &evil, &whole).await.status, 403, "another site");
     assert_eq!(send(&server.stranger(), &code, "file-0001", "a.txt", b"text").await.0, 403);
     assert_eq!(send(&ada, "22222222", "file-0001", "a.txt", b"text").await.0, 404);
-    assert!(
-        server
-            .app
-            .rooms()
-            .history(code.parse().unwrap(), chat_demo::store::Page::Latest { limit: 9 })
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    let rooms = server.app.rooms();
+    let entry = rooms.enter(code.parse().unwrap(), None).await.unwrap();
+    assert!(rooms.history(&entry, chat_demo::store::Page::Latest { limit: 9 }).await.unwrap().is_empty());
     // After all of that, whoever sends a good one is served.
     assert_eq!(send(&ada, &code, "file-0001", "a.txt", b"text").await.0, 200);
     assert_eq!(left(folder.path()), (1, 0));

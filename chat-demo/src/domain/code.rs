@@ -9,6 +9,9 @@ use thiserror::Error;
 /// The characters of a code: no `0`/`O`, no `1`/`I`/`L`.
 pub const ALPHABET: &[u8; 31] = b"23456789ABCDEFGHJKMNPQRSTUVWXYZ";
 
+/// What the codes begin with that the program gives out by itself.
+const RESERVED: u8 = b'Z';
+
 /// How many characters a code has; 31⁸ is 850 thousand million codes.
 pub const CODE_LENGTH: usize = 8;
 
@@ -41,9 +44,27 @@ pub enum CodeError {
 }
 
 impl RoomCode {
-    /// A code drawn at random.
+    /// A code drawn at random, for a room that is open to whoever has it.
     pub fn random(rng: &mut impl Rng) -> Self {
-        Self(std::array::from_fn(|_| ALPHABET[rng.random_range(0..ALPHABET.len())]))
+        loop {
+            let code = Self(std::array::from_fn(|_| ALPHABET[rng.random_range(0..ALPHABET.len())]));
+            if !code.is_reserved() {
+                return code;
+            }
+        }
+    }
+
+    /// A code drawn at random, for a room that is open to certain people only.
+    pub fn random_reserved(rng: &mut impl Rng) -> Self {
+        let mut code = Self::random(rng);
+        code.0[0] = RESERVED;
+        code
+    }
+
+    /// Whether nobody can choose this code for a new room. If rooms that are open to certain people had other codes than
+    /// these, whoever tries to make one of the same code would learn that it is taken.
+    pub fn is_reserved(&self) -> bool {
+        self.0[0] == RESERVED
     }
 
     /// The code in its canonical form.
@@ -140,6 +161,15 @@ mod tests {
             let code = RoomCode::random(&mut StdRng::seed_from_u64(seed));
             let (left, right) = code.as_str().split_at(gap);
             prop_assert_eq!(format!("{} -{}", left.to_lowercase(), right).parse(), Ok(code));
+        }
+
+        #[test]
+        fn a_code_is_reserved_or_can_be_chosen(seed: u64) {
+            let mut rng = StdRng::seed_from_u64(seed);
+            prop_assert!(!RoomCode::random(&mut rng).is_reserved());
+            let reserved = RoomCode::random_reserved(&mut rng);
+            prop_assert!(reserved.is_reserved());
+            prop_assert_eq!(reserved.as_str().parse(), Ok(reserved));
         }
 
         #[test]

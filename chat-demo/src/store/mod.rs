@@ -37,7 +37,7 @@ use server::StoreServer;
 pub use token::SessionToken;
 pub use visits::Visit;
 
-use crate::domain::{Body, Draft, Message, PersonId, Revision, RoomCode, Seq, UnixMillis};
+use crate::domain::{Body, Draft, Message, Pair, PersonId, Revision, RoomCode, RoomKind, Seq, UnixMillis};
 
 const STORE: Service<ServerRef<StoreServer>> = Service::new("store");
 
@@ -153,13 +153,23 @@ impl Store {
         self.ask(|reply| Request::CreateRoom { code, at: UnixMillis::now(), reply }).await
     }
 
-    /// Whether there is a room of this code.
+    /// The kind of the room of this code, if there is one.
     ///
     /// # Errors
     ///
     /// [`StoreError`], as for everything here.
-    pub async fn room_exists(&self, code: RoomCode) -> Result<bool, StoreError> {
-        self.ask(|reply| Request::RoomExists { code, reply }).await
+    pub async fn room(&self, code: RoomCode) -> Result<Option<RoomKind>, StoreError> {
+        self.ask(|reply| Request::Room { code, reply }).await
+    }
+
+    /// The code of the room between two people: of the one that there is, or else of a new one, which gets `code`; none
+    /// if another room has that.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], as for everything here.
+    pub async fn room_between(&self, pair: Pair, code: RoomCode) -> Result<Option<RoomCode>, StoreError> {
+        self.ask(|reply| Request::RoomBetween { pair, code, at: UnixMillis::now(), reply }).await
     }
 
     /// Stores messages of one room, numbered in this order after what it has. When it returns they

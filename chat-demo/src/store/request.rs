@@ -5,7 +5,7 @@ use supervisor::Reply;
 use super::notices::NoticeRequest;
 use super::{Account, AccountOf, Changed, NewSession, Page, PasswordHash, SessionToken, StoreError, Stored, Visit};
 use crate::domain::{
-    Body, DisplayName, Draft, LoginName, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
+    Body, DisplayName, Draft, LoginName, Message, Pair, Person, PersonId, Revision, RoomCode, RoomKind, Seq, UnixMillis,
 };
 
 pub(super) type Answer<T> = Reply<Result<T, StoreError>>;
@@ -18,9 +18,15 @@ pub(crate) enum Request {
         at: UnixMillis,
         reply: Answer<bool>,
     },
-    RoomExists {
+    Room {
         code: RoomCode,
-        reply: Answer<bool>,
+        reply: Answer<Option<RoomKind>>,
+    },
+    RoomBetween {
+        pair: Pair,
+        code: RoomCode,
+        at: UnixMillis,
+        reply: Answer<Option<RoomCode>>,
     },
     Append {
         room: RoomCode,
@@ -135,6 +141,7 @@ impl Request {
         matches!(
             self,
             Self::CreateRoom { .. }
+                | Self::RoomBetween { .. }
                 | Self::Append { .. }
                 | Self::Change { .. }
                 | Self::NamePerson { .. }

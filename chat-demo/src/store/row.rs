@@ -1,7 +1,26 @@
 //! What all databases have in common: how values become columns, and when a message may be changed.
 
+use thiserror::Error;
+
 use super::Changed;
-use crate::domain::{Attachment, Body, DisplayName, Kind, Message, MessageState, Person, PersonId};
+use crate::domain::{Attachment, Body, DisplayName, Kind, Message, MessageState, Pair, Person, PersonId, RoomKind};
+
+/// The number of the kind of rooms between two people.
+pub(super) const DIRECT: i64 = 1;
+
+/// A room of a kind that is not known here: nobody is let into it.
+#[derive(Debug, Error)]
+#[error("a room is of the unknown kind {0}")]
+pub(super) struct UnknownKind(i64);
+
+/// The kind of a room.
+pub(super) fn room_kind(kind: i64, one: Option<i64>, other: Option<i64>) -> Result<RoomKind, UnknownKind> {
+    match (kind, one, other) {
+        (0, ..) => Ok(RoomKind::Open),
+        (DIRECT, Some(one), Some(other)) => Ok(RoomKind::Direct(Pair::of(PersonId(one), PersonId(other)))),
+        _ => Err(UnknownKind(kind)),
+    }
+}
 
 /// The message, if `author` may change it into this; otherwise what is to be answered.
 pub(super) fn changeable(found: Option<Message>, author: PersonId, body: Option<&Body>) -> Result<Message, Changed> {

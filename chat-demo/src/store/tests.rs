@@ -5,7 +5,8 @@ use supervisor::{Strategy, Supervisor, SupervisorRef, Tree};
 
 use super::*;
 use crate::domain::{
-    Attachment, Body, ClientId, DisplayName, FileId, FileName, Kind, LoginName, MessageState, Person, PersonId,
+    Attachment, Body, ClientId, DisplayName, FileId, FileName, Kind, LoginName, MessageState, Pair, Person, PersonId,
+    RoomKind,
 };
 
 struct Fixture {
@@ -50,6 +51,7 @@ macro_rules! conformance {
 
 conformance! {
     a_room_is_made_once,
+    a_room_between_two_is_made_once_whoever_of_them_asks,
     messages_are_numbered_by_room_without_a_gap,
     pages_of_history,
     what_fails_undoes_nothing_of_the_others,
@@ -103,13 +105,38 @@ fn seqs<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Vec<u64> {
 
 async fn a_room_is_made_once(fixture: Fixture) {
     let store = &fixture.store;
-    assert!(!store.room_exists(code("22222222")).await.unwrap());
+    assert_eq!(store.room(code("22222222")).await.unwrap(), None);
     assert!(store.create_room(code("22222222")).await.unwrap());
     assert!(!store.create_room(code("22222222")).await.unwrap());
-    assert!(store.room_exists(code("22222222")).await.unwrap());
+    assert_eq!(store.room(code("22222222")).await.unwrap(), Some(RoomKind::Open));
     assert!(store.is_ready().await);
     fixture.tree.stop().await;
     assert!(!store.is_ready().await);
+}
+
+async fn a_room_between_two_is_made_once_whoever_of_them_asks(fixture: Fixture) {
+    let store = &fixture.store;
+    let mut people = Vec::new();
+    for who in ["Ada", "Bob", "Cleo"] {
+        people.push(store.name_person(session(), name(who)).await.unwrap().id);
+    }
+    let [ada, bob, cleo] = people[..] else { panic!() };
+    let ask = |n: usize| {
+        let pair = if n.is_multiple_of(2) { Pair::of(ada, bob) } else { Pair::of(bob, ada) };
+        let drawn = RoomCode::random_reserved(&mut rand::rng());
+        async move { store.room_between(pair, drawn).await.unwrap().unwrap() }
+    };
+    let made = futures_util::future::join_all((0..20).map(ask)).await;
+    let room = made[0];
+    assert!(made.iter().all(|code| *code == room), "{made:?}");
+    assert_eq!(store.room(room).await.unwrap(), Some(RoomKind::Direct(Pair::of(ada, bob))));
+    // A code that is taken, by whatever room, is no room of theirs.
+    assert_eq!(store.room_between(Pair::of(ada, cleo), room).await.unwrap(), None);
+    let fresh = code("ZZZZZZZZ");
+    assert_eq!(store.room_between(Pair::of(cleo, cleo), fresh).await.unwrap(), Some(fresh), "with oneself");
+    assert!(!store.create_room(fresh).await.unwrap());
+    assert!(store.room_between(Pair::of(ada, PersonId(99)), code("ZZZZZZZ2")).await.is_err(), "there is nobody");
+    assert_eq!(store.room(code("ZZZZZZZ2")).await.unwrap(), None);
 }
 
 async fn messages_are_numbered_by_room_without_a_gap(fixture: Fixture) {

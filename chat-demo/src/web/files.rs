@@ -17,10 +17,10 @@ use tokio::time::timeout;
 use tokio_util::io::ReaderStream;
 
 use super::forms::{bad_form, malformed, visitor};
-use super::page::{sentence, unknown_room};
-use super::rooms::view;
+use super::page::sentence;
+use super::rooms::{enter, view};
 use super::{Web, page, unavailable};
-use crate::domain::room::PostError;
+use crate::domain::room::{Entry, PostError};
 use crate::domain::upload::{Published, UploadError};
 use crate::domain::{Attachment, Body, ClientId, FileName, Person, RoomCode, Seq};
 use crate::telemetry;
@@ -69,12 +69,11 @@ pub(super) async fn send(
         }
         Err(error) => return unavailable(&error),
     };
-    match web.rooms.exists(code).await {
-        Ok(true) => {}
-        Ok(false) => return (StatusCode::NOT_FOUND, unknown_room(code, Some(&author))).into_response(),
-        Err(error) => return unavailable(&error),
-    }
-    let sent = receive(&web, code, &author, &mut form).await;
+    let entry = match enter(&web, code, Some(&author)).await {
+        Ok(entry) => entry,
+        Err(refusal) => return refusal,
+    };
+    let sent = receive(&web, &entry, &author, &mut form).await;
     if sent.is_err() {
         // Whatever else comes is forgotten, within bounds.
         let rest = async {
@@ -95,15 +94,15 @@ pub(super) async fn send(
     if scripted {
         return (status, Json(json!({ "reason": label, "text": sentence(&problem) }))).into_response();
     }
-    match view(&web, code, Some(&author), None, Some(&sentence(&problem))).await {
+    match view(&web, &entry, Some(&author), None, Some(&sentence(&problem))).await {
         Ok(page) => (status, page).into_response(),
         Err(error) => unavailable(&error),
     }
 }
 
 /// Takes in a form: `id`, `body` if something is said with the file, and at last `file`.
-async fn receive(web: &Web, code: RoomCode, author: &Person, form: &mut Multipart) -> Result<Seq, Refusal> {
-    web.bounds.say(author.id, code).map_err(|_| Refusal::Rate)?;
+async fn receive(web: &Web, entry: &Entry, author: &Person, form: &mut Multipart) -> Result<Seq, Refusal> {
+    web.bounds.say(author.id, entry.code()).map_err(|_| Refusal::Rate)?;
     let (mut id, mut body) = (None, None);
     for _ in 0..MAX_FIELDS {
         let field = timeout(web.limits.upload_pause, form.next_field()).await.map_err(|_| UploadError::TooSlow)?;
@@ -121,7 +120,7 @@ async fn receive(web: &Web, code: RoomCode, author: &Person, form: &mut Multipar
                 if result.is_err() {
                     skip(web, &mut field).await;
                 }
-                return say(web, code, author, id, body, result?).await;
+                return say(web, entry, author, id, body, result?).await;
             }
             _ => return Err(Refusal::Form),
         }
@@ -145,19 +144,19 @@ async fn file(web: &Web, author: &Person, field: &mut Field<'_>) -> Result<Publi
 /// message stored would be a promise broken.
 async fn say(
     web: &Web,
-    code: RoomCode,
+    entry: &Entry,
     author: &Person,
     id: ClientId,
     body: Option<Body>,
     published: Published,
 ) -> Result<Seq, Refusal> {
-    let (rooms, author) = (web.rooms.clone(), author.clone());
+    let (rooms, entry, author) = (web.rooms.clone(), entry.clone(), author.clone());
     let saying = async move {
         let attachment = published.attachment().clone();
-        let posted = rooms.post_file(code, author, id, body, attachment.clone()).await;
+        let posted = rooms.post_file(entry.code(), author, id, body, attachment.clone()).await;
         let keep = match &posted {
             // The same message, sent again, came with the file that it had.
-            Ok(posted) => match rooms.attachment(code, posted.seq).await {
+            Ok(posted) => match rooms.attachment(&entry, posted.seq).await {
                 Ok(stored) => stored.is_some_and(|stored| stored.file == attachment.file),
                 Err(_) => true,
             },
@@ -230,16 +229,17 @@ pub(super) async fn thumbnail_of(
 /// The file of a message, for somebody who may be in its room.
 async fn find(web: &Web, code: &str, seq: Seq, headers: &HeaderMap) -> Result<Attachment, Response> {
     let code = code.parse::<RoomCode>().map_err(malformed)?;
-    match visitor(web, headers).await {
-        Ok(Some(_)) => {}
+    let viewer = match visitor(web, headers).await {
+        Ok(Some(viewer)) => viewer,
         Ok(None) => {
             telemetry::refused("nobody");
             let page = page::notice("Who are you?", "Choose a name in the room, then look at its files.");
             return Err((StatusCode::FORBIDDEN, page).into_response());
         }
         Err(error) => return Err(unavailable(&error)),
-    }
-    let found = web.rooms.attachment(code, seq).await.map_err(|error| unavailable(&error))?;
+    };
+    let entry = enter(web, code, Some(&viewer)).await?;
+    let found = web.rooms.attachment(&entry, seq).await.map_err(|error| unavailable(&error))?;
     found.ok_or_else(no_file)
 }
 

@@ -63,12 +63,16 @@ pub(super) async fn create_room(
         Err(refusal) => return refusal,
     };
     let created = match wanted {
-        Some(code) => web.rooms.create_as(code).await.map(|()| code).map_err(CreateError::from),
+        Some(code) => web.rooms.create_as(code).await.map(|()| code),
         None => web.rooms.create().await,
     };
     match created {
         Ok(code) => (named, Redirect::to(&format!("/rooms/{code}"))).into_response(),
         Err(CreateError::Store(error)) => unavailable(&error),
+        Err(CreateError::Reserved) => {
+            telemetry::refused("reserved_code");
+            (StatusCode::NOT_FOUND, named, page::reserved_code()).into_response()
+        }
         Err(CreateError::NoFreeCode) => {
             tracing::error!("no free room code was found");
             let page = page::notice("No room could be made.", "All codes that were tried are taken. Please try again.");

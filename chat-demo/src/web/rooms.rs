@@ -11,7 +11,7 @@ use super::forms::{bad_form, malformed, visitor};
 use super::page::{RoomView, room, sentence, unknown_room};
 use super::socket::{Past, Said};
 use super::{Web, page, unavailable};
-use crate::domain::room::PostError;
+use crate::domain::room::{EnterError, Entry, PostError};
 use crate::domain::{Body, ClientId, Kind, Person, RoomCode, Seq};
 use crate::store::{Page, SessionToken, StoreError, Visit};
 use crate::telemetry;
@@ -43,15 +43,26 @@ pub(super) async fn show(
         Err(error) => return malformed(error),
     };
     let before = place.ok().and_then(|Query(place)| place.before);
-    let shown = match (visitor(&web, &headers).await, web.rooms.exists(code).await) {
-        (Ok(viewer), Ok(false)) => {
-            telemetry::refused("unknown_room");
-            return (StatusCode::NOT_FOUND, unknown_room(code, viewer.as_ref())).into_response();
-        }
-        (Ok(viewer), Ok(true)) => view(&web, code, viewer.as_ref(), before, None).await,
-        (Err(error), _) | (_, Err(error)) => Err(error),
+    let shown = async {
+        let viewer = visitor(&web, &headers).await.map_err(|error| unavailable(&error))?;
+        let entry = enter(&web, code, viewer.as_ref()).await?;
+        view(&web, &entry, viewer.as_ref(), before, None).await.map_err(|error| unavailable(&error))
     };
-    shown.unwrap_or_else(|error| unavailable(&error))
+    shown.await.unwrap_or_else(|refusal| refusal)
+}
+
+/// Lets somebody into a room; whoever may not be in it is answered as if there were none.
+pub(super) async fn enter(web: &Web, code: RoomCode, viewer: Option<&Person>) -> Result<Entry, Response> {
+    web.rooms.enter(code, viewer.map(|viewer| viewer.id)).await.map_err(|error| match error {
+        EnterError::Store(error) => unavailable(&error),
+        _ => nowhere(code, viewer),
+    })
+}
+
+/// There is no room of this code, or none for whoever asks.
+pub(super) fn nowhere(code: RoomCode, viewer: Option<&Person>) -> Response {
+    telemetry::refused("unknown_room");
+    (StatusCode::NOT_FOUND, unknown_room(code, viewer)).into_response()
 }
 
 /// `GET /rooms/{code}/messages`: a page of the past for programs, in the form in which the socket tells messages.
@@ -74,13 +85,17 @@ pub(super) async fn past(
             telemetry::refused("session");
             return Ok((StatusCode::UNAUTHORIZED, "choose a name first").into_response());
         };
-        if !web.rooms.exists(code).await? {
-            telemetry::refused("unknown_room");
-            return Ok((StatusCode::NOT_FOUND, "there is no such room").into_response());
-        }
+        let entry = match web.rooms.enter(code, Some(viewer.id)).await {
+            Ok(entry) => entry,
+            Err(EnterError::Store(error)) => return Err(error),
+            Err(_) => {
+                telemetry::refused("unknown_room");
+                return Ok((StatusCode::NOT_FOUND, "there is no such room").into_response());
+            }
+        };
         // Read first: a change that comes in between is told once more by the socket.
-        let revision = web.rooms.last_revision(code).await?;
-        let messages = web.rooms.history(code, part(place.before)).await?;
+        let revision = web.rooms.last_revision(&entry).await?;
+        let messages = web.rooms.history(&entry, part(place.before)).await?;
         let visits = visits(&web, code, Some(&viewer)).await;
         let read = visits.iter().find(|visit| visit.room == code).map(|visit| visit.read);
         Ok(Json(Past { messages: messages.iter().map(Said::from).collect(), revision, read }).into_response())
@@ -106,6 +121,10 @@ pub(super) async fn post(
         Ok(None) => return Redirect::to(&format!("/rooms/{code}")).into_response(),
         Err(error) => return unavailable(&error),
     };
+    let entry = match enter(&web, code, Some(&author)).await {
+        Ok(entry) => entry,
+        Err(refusal) => return refusal,
+    };
     let (status, problem) = match Body::parse(&form.body) {
         Err(error) => {
             telemetry::refused("body");
@@ -117,16 +136,14 @@ pub(super) async fn post(
         }
         Ok(body) => match web.rooms.post(code, author.clone(), id, Kind::Text, body).await {
             Ok(_) => return Redirect::to(&format!("/rooms/{code}")).into_response(),
-            Err(PostError::Unknown) => {
-                return (StatusCode::NOT_FOUND, unknown_room(code, Some(&author))).into_response();
-            }
+            Err(PostError::Unknown) => return nowhere(code, Some(&author)),
             Err(error) => {
                 telemetry::refused("unavailable");
                 (StatusCode::SERVICE_UNAVAILABLE, format!("this was not sent: {error}; please try again"))
             }
         },
     };
-    match view(&web, code, Some(&author), None, Some(&sentence(&problem))).await {
+    match view(&web, &entry, Some(&author), None, Some(&sentence(&problem))).await {
         Ok(page) => (status, page).into_response(),
         Err(error) => unavailable(&error),
     }
@@ -157,15 +174,16 @@ pub(super) async fn nothing_here() -> Response {
 
 pub(super) async fn view(
     web: &Web,
-    code: RoomCode,
+    entry: &Entry,
     viewer: Option<&Person>,
     before: Option<Seq>,
     problem: Option<&str>,
 ) -> Result<Response, StoreError> {
+    let code = entry.code();
     // Read first: a change that comes in between is told once more by the socket.
-    let revision = web.rooms.last_revision(code).await?;
-    let messages = web.rooms.history(code, part(before)).await?;
-    let members = web.rooms.members(code).await;
+    let revision = web.rooms.last_revision(entry).await?;
+    let messages = web.rooms.history(entry, part(before)).await?;
+    let members = web.rooms.members(entry).await;
     let away = web.presences.away(members.iter().map(|person| person.id).collect()).await;
     let visits = visits(web, code, viewer).await;
     let notices = match viewer {

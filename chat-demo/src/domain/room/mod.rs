@@ -3,6 +3,7 @@
 //! [`Rooms`] is what the rest of the program sees; which process a room is, what it is called in the
 //! registry, and how it comes back, stays in here.
 
+mod entry;
 mod logic;
 mod outbox;
 mod server;
@@ -18,6 +19,7 @@ use supervisor::{ChildSpec, DynamicSupervisor, DynamicSupervisorRef, Restart, Se
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
+pub use entry::{EnterError, Entry};
 pub(crate) use outbox::{Closed, Event};
 
 use self::logic::ConnectionId;
@@ -25,10 +27,11 @@ use self::outbox::{Inbox, outbox};
 use self::server::{RoomMessage, RoomServer};
 use super::presence::Presences;
 use super::{
-    Attachment, Body, ClientId, Draft, Kind, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis, Visits,
+    Attachment, Body, ClientId, Draft, Kind, Message, Pair, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
+    Visits,
 };
 use crate::config::Limits;
-use crate::store::{Page, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 const ROOMS: Service<DynamicSupervisorRef> = Service::new("rooms");
 
@@ -60,6 +63,8 @@ pub struct Rooms {
 /// What somebody who comes into a room is told.
 #[derive(Debug)]
 pub(crate) struct Welcome {
+    /// That they may read it.
+    pub(crate) entry: Entry,
     /// The number of the last message.
     pub(crate) last: Seq,
     /// The number after which messages were asked for is not from this history.
@@ -99,6 +104,9 @@ pub enum CreateError {
     /// Every code that was drawn belongs to a room already.
     #[error("no free room code was found")]
     NoFreeCode,
+    /// Nobody can choose this code, whether there is such a room or not.
+    #[error("codes that begin with this letter cannot be chosen")]
+    Reserved,
     /// The store does not work now.
     #[error("the room cannot be stored now")]
     Store(#[from] StoreError),
@@ -108,7 +116,7 @@ pub enum CreateError {
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// There is no such room.
+    /// There is no such room, or they may not be in it.
     #[error("there is no such room")]
     Unknown,
     /// It has as many connections as it may.
@@ -123,7 +131,7 @@ pub enum JoinError {
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum PostError {
-    /// There is no such room.
+    /// There is no such room, or they may not be in it.
     #[error("there is no such room")]
     Unknown,
     /// Too many messages wait to be stored.
@@ -191,57 +199,27 @@ impl Rooms {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the store does not work now.
-    pub async fn create_as(&self, code: RoomCode) -> Result<(), StoreError> {
-        self.store.create_room(code).await.map(drop)
+    /// [`CreateError`], in which case there is no new room.
+    pub async fn create_as(&self, code: RoomCode) -> Result<(), CreateError> {
+        if code.is_reserved() {
+            return Err(CreateError::Reserved);
+        }
+        Ok(self.store.create_room(code).await.map(drop)?)
     }
 
-    /// Whether there is a room of this code.
+    /// The room between two people: the one that there is, or else a new one.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the store does not work now.
-    pub async fn exists(&self, code: RoomCode) -> Result<bool, StoreError> {
-        self.store.room_exists(code).await
-    }
-
-    /// A part of what has been said in a room.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the store does not work now.
-    pub async fn history(&self, code: RoomCode, page: Page) -> Result<Vec<Message>, StoreError> {
-        self.store.history(code, page).await
-    }
-
-    /// The file that came with a message, and still belongs to it.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the store does not work now.
-    pub async fn attachment(&self, code: RoomCode, seq: Seq) -> Result<Option<Attachment>, StoreError> {
-        let page = Page::Between { after: Seq(seq.0.saturating_sub(1)), before: seq.next(), limit: 1 };
-        let messages = self.history(code, page).await?;
-        Ok(messages
-            .into_iter()
-            .find(|message| message.seq == seq)
-            .and_then(|message| message.attachment)
-            .map(|file| *file))
-    }
-
-    /// The number of the last change in a room.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the store does not work now.
-    pub async fn last_revision(&self, code: RoomCode) -> Result<Revision, StoreError> {
-        self.store.last_revision(code).await
-    }
-
-    /// Who is in a room; nobody is in one that sleeps.
-    pub async fn members(&self, code: RoomCode) -> Vec<Person> {
-        let Ok(room) = self.namespace.lookup::<ServerRef<RoomServer>>(&*name(code)) else { return Vec::new() };
-        room.call(|reply| RoomMessage::Members { reply }).await.unwrap_or_default()
+    /// [`CreateError`], in which case there is no new room.
+    pub async fn between(&self, pair: Pair) -> Result<RoomCode, CreateError> {
+        for _ in 0..DRAWS {
+            let code = RoomCode::random_reserved(&mut rand::rng());
+            if let Some(code) = self.store.room_between(pair, code).await? {
+                return Ok(code);
+            }
+        }
+        Err(CreateError::NoFreeCode)
     }
 
     /// Says something in a room. When it returns, the message is stored.
@@ -381,17 +359,15 @@ impl Rooms {
         if let Ok(room) = self.namespace.lookup::<ServerRef<RoomServer>>(&*name) {
             return Ok(room);
         }
-        if !self.store.room_exists(code).await? {
-            return Err(Absent::Unknown);
-        }
+        let kind = self.store.room(code).await?.ok_or(Absent::Unknown)?;
         let rooms = self.namespace.wait_for(ROOMS, RESTART).await?;
         let (store, presences, visits, limits) =
             (self.store.clone(), self.presences.clone(), self.visits.clone(), self.limits);
         let spec = move || {
-            let (store, presences, visits) = (store.clone(), presences.clone(), visits.clone());
-            ChildSpec::server(move || RoomServer::new(code, store.clone(), presences.clone(), visits.clone(), limits))
-                .id(code.to_string())
-                .restart(Restart::Transient)
+            let (kind, store, presences, visits) = (kind.clone(), store.clone(), presences.clone(), visits.clone());
+            let server =
+                move || RoomServer::new(code, kind.clone(), store.clone(), presences.clone(), visits.clone(), limits);
+            ChildSpec::server(server).id(code.to_string()).restart(Restart::Transient)
         };
         Ok(rooms.start_or_get(&self.namespace, &*name, spec).await?)
     }

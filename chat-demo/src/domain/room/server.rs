@@ -10,11 +10,11 @@ use tokio::time::Instant;
 
 use super::logic::{Applied, Changes, ConnectionId, Gap, Log, MemberChange, Members, Offer, Outgoing, Typing};
 use super::outbox::{Event, Outbox};
-use super::{ChangeError, JoinError, PostError, Posted, Welcome};
+use super::{ChangeError, Entry, JoinError, PostError, Posted, Welcome};
 use crate::config::Limits;
 use crate::domain::alarm::Alarm;
 use crate::domain::presence::{Presences, Status, Update};
-use crate::domain::{Body, Draft, Person, PersonId, Revision, RoomCode, Seq, Visits};
+use crate::domain::{Body, Draft, Person, PersonId, Revision, RoomCode, RoomKind, Seq, Visits};
 use crate::store::{Changed, Page, Store, StoreError, Stored};
 use crate::telemetry;
 
@@ -96,6 +96,8 @@ struct Wish {
 #[derive(Debug)]
 pub(crate) struct RoomServer {
     code: RoomCode,
+    /// As it is when the process starts: it never becomes another.
+    kind: RoomKind,
     store: Store,
     presences: Presences,
     visits: Visits,
@@ -115,9 +117,17 @@ pub(crate) struct RoomServer {
 
 impl RoomServer {
     /// A room that has not read its history yet.
-    pub(crate) fn new(code: RoomCode, store: Store, presences: Presences, visits: Visits, limits: Limits) -> Self {
+    pub(crate) fn new(
+        code: RoomCode,
+        kind: RoomKind,
+        store: Store,
+        presences: Presences,
+        visits: Visits,
+        limits: Limits,
+    ) -> Self {
         Self {
             code,
+            kind,
             store,
             presences,
             visits,
@@ -194,6 +204,9 @@ impl RoomServer {
         outbox: Outbox,
         cx: &mut Context<Self>,
     ) -> Result<Welcome, JoinError> {
+        if !self.kind.admits(Some(person.id)) {
+            return Err(JoinError::Unknown);
+        }
         if self.members.connections() >= self.limits.room_connections {
             return Err(JoinError::Full);
         }
@@ -207,7 +220,8 @@ impl RoomServer {
         let reset = after.is_some_and(|after| after > last);
         let resume = self.log.resume(if reset { last } else { after.unwrap_or(last) });
         let (members, revision) = (self.members.list(), self.revision);
-        Ok(Welcome { last, reset, revision, members, older: resume.older, recent: resume.recent })
+        let entry = Entry::admitted(self.code, self.kind.clone());
+        Ok(Welcome { entry, last, reset, revision, members, older: resume.older, recent: resume.recent })
     }
 
     fn leave(&mut self, connection: ConnectionId, cx: &mut Context<Self>) {
@@ -223,6 +237,9 @@ impl RoomServer {
     }
 
     fn post(&mut self, draft: Draft, reply: Reply<Result<Posted, PostError>>, cx: &mut Context<Self>) {
+        if !self.kind.admits(Some(draft.author.id)) {
+            return reply.send(Err(PostError::Unknown));
+        }
         self.idle_since = Instant::now();
         if let Some(message) = self.log.find(draft.author.id, &draft.client_id) {
             reply.send(Ok(Posted { seq: message.seq, at: message.at }));
@@ -278,6 +295,9 @@ impl RoomServer {
     }
 
     fn change(&mut self, wish: Wish, cx: &mut Context<Self>) {
+        if !self.kind.admits(Some(wish.author)) {
+            return wish.reply.send(Err(ChangeError::NotThere));
+        }
         self.idle_since = Instant::now();
         match self.changes.offer(wish) {
             Ok(()) => self.send_change(cx),

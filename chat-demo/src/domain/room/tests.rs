@@ -7,7 +7,7 @@ use tokio::time::{Instant, advance};
 use super::*;
 use crate::domain::presence::Presences;
 use crate::domain::{DisplayName, PersonId};
-use crate::store::{Location, Place, sqlite};
+use crate::store::{Location, NewSession, Place, SessionToken, sqlite};
 
 struct Fixture {
     rooms: Rooms,
@@ -69,7 +69,8 @@ async fn somebody_is_gone_after_the_grace() {
         }
     }
     assert!((Duration::from_secs(3)..Duration::from_millis(3100)).contains(&left.elapsed()), "{:?}", left.elapsed());
-    assert_eq!(fixture.rooms.members(fixture.code).await, [person(1, "Ada")]);
+    let entry = fixture.rooms.enter(fixture.code, None).await.unwrap();
+    assert_eq!(fixture.rooms.members(&entry).await, [person(1, "Ada")]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,4 +147,37 @@ async fn a_full_room_and_one_that_is_not_there() {
         Err(PostError::Unknown)
     ));
     assert!(!fixture.rooms.kill(nowhere).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_may_not_be_in_a_room_neither_joins_nor_says_nor_changes_anything() {
+    let fixture = fixture("between", Limits::default()).await;
+    let (store, rooms) = (Store::new(fixture.namespace.clone()), &fixture.rooms);
+    let mut people = Vec::new();
+    for who in ["Ada", "Bob", "Eve"] {
+        let session = NewSession::lasting(SessionToken::random(), Duration::from_secs(60));
+        people.push(store.name_person(session, DisplayName::parse(who).unwrap()).await.unwrap());
+    }
+    let [ada, bob, eve] = people.try_into().unwrap();
+    let code = rooms.between(Pair::of(bob.id, ada.id)).await.unwrap();
+    let say = async |author: &Person, id: &str| {
+        let (id, body) = (ClientId::parse(id).unwrap(), Body::parse("hello").unwrap());
+        rooms.post(code, author.clone(), id, Kind::Text, body).await
+    };
+    // Each way, whether the process sleeps or runs.
+    for round in ["asleep", "awake"] {
+        assert!(matches!(rooms.join(code, eve.clone(), None).await, Err(JoinError::Unknown)), "{round}");
+        assert!(matches!(say(&eve, "client-e").await, Err(PostError::Unknown)), "{round}");
+        for body in [None, Some(Body::parse("stolen").unwrap())] {
+            let changed = rooms.change(code, eve.id, Seq(1), body).await;
+            assert!(matches!(changed, Err(ChangeError::NotThere)), "{round}");
+        }
+        for who in [None, Some(eve.id)] {
+            assert!(matches!(rooms.enter(code, who).await, Err(EnterError::Unknown)), "{round}");
+        }
+        say(&ada, "client-a").await.unwrap();
+    }
+    let (_here, welcome) = rooms.join(code, bob.clone(), Some(Seq(0))).await.unwrap();
+    assert_eq!((welcome.recent.len(), welcome.members), (1, vec![bob.clone()]));
+    assert_eq!(rooms.members(&rooms.enter(code, Some(ada.id)).await.unwrap()).await, [bob]);
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod notices;
 mod place;
+mod rooms;
 mod statements;
 mod visits;
 mod workers;

@@ -23,18 +23,6 @@ const LAST_REVISION: &str = "SELECT coalesce(max(revision), 0) FROM messages WHE
 /// Nobody else numbers messages or changes of the room until the transaction is over.
 const LOCK: &str = "SELECT 1 FROM rooms WHERE code = $1 FOR UPDATE";
 
-/// Whether the room was made; false if there is one of this code already.
-pub(super) async fn create_room(db: &Object, code: RoomCode, at: UnixMillis) -> Result<bool, Cause> {
-    let sql = "INSERT INTO rooms (code, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-    let statement = db.prepare_cached(sql).await?;
-    Ok(db.execute(&statement, &[&code.as_str(), &at.0]).await? == 1)
-}
-
-pub(super) async fn room_exists(db: &Object, code: RoomCode) -> Result<bool, Cause> {
-    let statement = db.prepare_cached("SELECT 1 FROM rooms WHERE code = $1").await?;
-    Ok(db.query_opt(&statement, &[&code.as_str()]).await?.is_some())
-}
-
 /// Stores `drafts` after the last message of the room, in this order; one that the room has already
 /// keeps its number. The row of the room is locked meanwhile: nobody else numbers messages of it.
 pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) -> Result<Vec<Stored>, Cause> {

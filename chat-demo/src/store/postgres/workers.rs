@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use super::place::{CONNECTIONS, Place};
-use super::{accounts, notices, statements, visits};
+use super::{accounts, notices, rooms, statements, visits};
 use crate::store::StoreError;
 use crate::store::request::{Answer, Request};
 use crate::telemetry;
@@ -53,10 +53,11 @@ async fn perform(pool: Pool, request: Request) {
     let writes = request.writes();
     let done = match request {
         Request::CreateRoom { code, at, reply } => {
-            answer(reply, db, async |db| statements::create_room(db, code, at).await).await
+            answer(reply, db, async |db| rooms::create_room(db, code, at).await).await
         }
-        Request::RoomExists { code, reply } => {
-            answer(reply, db, async |db| statements::room_exists(db, code).await).await
+        Request::Room { code, reply } => answer(reply, db, async |db| rooms::room(db, code).await).await,
+        Request::RoomBetween { pair, code, at, reply } => {
+            answer(reply, db, async |db| rooms::room_between(db, pair, code, at).await).await
         }
         Request::Append { room, drafts, reply } => {
             answer(reply, db, async move |db| statements::append(db, room, drafts).await).await

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::{accounts, statements, visits};
+use super::{accounts, rooms, statements, visits};
 use crate::store::StoreError;
 use crate::store::request::{Answer, Request};
 
@@ -15,7 +15,9 @@ impl Request {
     /// The answer if it is not even tried.
     pub(super) fn refuse(self) -> Pending {
         match self {
-            Self::CreateRoom { reply, .. } | Self::RoomExists { reply, .. } => untried(reply),
+            Self::CreateRoom { reply, .. } => untried(reply),
+            Self::Room { reply, .. } => untried(reply),
+            Self::RoomBetween { reply, .. } => untried(reply),
             Self::Append { reply, .. } => untried(reply),
             Self::Change { reply, .. } => untried(reply),
             Self::LastRevision { reply, .. } => untried(reply),
@@ -39,10 +41,11 @@ impl Request {
     /// Does it, within a savepoint of its own: what fails here undoes nothing of the others.
     pub(super) fn execute(self, db: &mut Connection) -> Pending {
         match self {
-            Self::CreateRoom { code, at, reply } => {
-                answer(reply, within(db, |db| statements::create_room(db, code, at)))
+            Self::CreateRoom { code, at, reply } => answer(reply, within(db, |db| rooms::create_room(db, code, at))),
+            Self::Room { code, reply } => answer(reply, rooms::room(db, code)),
+            Self::RoomBetween { pair, code, at, reply } => {
+                answer(reply, within(db, |db| rooms::room_between(db, pair, code, at)))
             }
-            Self::RoomExists { code, reply } => answer(reply, statements::room_exists(db, code)),
             Self::Append { room, drafts, reply } => {
                 answer(reply, within(db, |db| statements::append(db, room, drafts)))
             }

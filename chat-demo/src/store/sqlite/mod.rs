@@ -4,6 +4,7 @@ mod accounts;
 mod database;
 mod execute;
 mod notices;
+mod rooms;
 mod statements;
 mod visits;
 mod writer;

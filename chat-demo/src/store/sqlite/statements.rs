@@ -16,18 +16,6 @@ const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, 
      (SELECT group_concat(person || ' ' || name, char(10)) FROM mentions
       WHERE mentions.room = messages.room AND mentions.seq = messages.seq)";
 
-/// Whether the room was made; false if there is one of this code already.
-pub(super) fn create_room(db: &Connection, code: RoomCode, at: UnixMillis) -> rusqlite::Result<bool> {
-    let made = db
-        .prepare_cached("INSERT INTO rooms (code, created_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-        .execute(params![code.as_str(), at.0])?;
-    Ok(made == 1)
-}
-
-pub(super) fn room_exists(db: &Connection, code: RoomCode) -> rusqlite::Result<bool> {
-    db.prepare_cached("SELECT 1 FROM rooms WHERE code = ?1")?.exists([code.as_str()])
-}
-
 /// Stores `drafts` after the last message of the room, in this order; one that the room has already
 /// keeps its number.
 pub(super) fn append(db: &Connection, room: RoomCode, drafts: Vec<Draft>) -> rusqlite::Result<Vec<Stored>> {

@@ -40,8 +40,16 @@ pub(crate) fn malformed_code(error: CodeError) -> Markup {
     )
 }
 
+/// There is no room of this code, and nobody can make it.
+pub(crate) fn reserved_code() -> Markup {
+    notice("There is no such room.", "Look at the code again: it is not one that a room can be made with.")
+}
+
 /// There is no room of this code; it can be made.
 pub(crate) fn unknown_room(code: RoomCode, person: Option<&Person>) -> Markup {
+    if code.is_reserved() {
+        return reserved_code();
+    }
     let name = person.map_or("", |person| person.name.as_str());
     welcome(
         "No such room",

@@ -19,6 +19,7 @@ use self::protocol::MAX_FRAME_BYTES;
 use super::Web;
 use super::address::Peer;
 use super::live::LiveSession;
+use crate::domain::room::EnterError;
 use crate::domain::{Person, RoomCode};
 use crate::store::StoreError;
 use crate::telemetry;
@@ -47,17 +48,21 @@ pub(crate) async fn open(
         telemetry::refused("address_sockets");
         return (StatusCode::TOO_MANY_REQUESTS, "there are too many sockets from your address").into_response();
     };
-    let (session, exists) = match tokio::join!(live_session(&web, &headers), web.rooms.exists(code)) {
-        (Ok(session), Ok(exists)) => (session, exists),
-        (Err(error), _) | (_, Err(error)) => return super::unavailable(&error),
+    let (person, live) = match live_session(&web, &headers).await {
+        Ok(Some(session)) => session,
+        Ok(None) => {
+            telemetry::refused("session");
+            return (StatusCode::UNAUTHORIZED, "choose a name first").into_response();
+        }
+        Err(error) => return super::unavailable(&error),
     };
-    let Some((person, live)) = session else {
-        telemetry::refused("session");
-        return (StatusCode::UNAUTHORIZED, "choose a name first").into_response();
-    };
-    if !exists {
-        telemetry::refused("unknown_room");
-        return (StatusCode::NOT_FOUND, "there is no such room").into_response();
+    match web.rooms.enter(code, Some(person.id)).await {
+        Ok(_) => {}
+        Err(EnterError::Store(error)) => return super::unavailable(&error),
+        Err(_) => {
+            telemetry::refused("unknown_room");
+            return (StatusCode::NOT_FOUND, "there is no such room").into_response();
+        }
     }
     let Some(names) = web.people.listen(person.id) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "the server is going away").into_response();

@@ -89,7 +89,10 @@ impl Requests {
             match wish {
                 Wish::Post(kind, body) => Outcome::Posted(rooms.post(code, author, id, kind, body).await),
                 Wish::Change(seq, None) => {
-                    let file = rooms.attachment(code, seq).await.ok().flatten();
+                    let file = match rooms.enter(code, Some(author.id)).await {
+                        Ok(entry) => rooms.attachment(&entry, seq).await.ok().flatten(),
+                        Err(_) => None,
+                    };
                     let deleted = rooms.change(code, author.id, seq, None).await;
                     if let (Ok(_), Some(file)) = (&deleted, file) {
                         uploads.discard(&file.file).await;

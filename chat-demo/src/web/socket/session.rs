@@ -284,7 +284,7 @@ impl<'a> Session<'a> {
         if let Some((_, before)) = welcome.older {
             while self.sent.next() < before {
                 let page = Page::Between { after: self.sent, before, limit: PAGE };
-                let messages = self.rooms.history(self.code, page).await.map_err(|_| Goodbye::NoRoom)?;
+                let messages = self.rooms.history(&welcome.entry, page).await.map_err(|_| Goodbye::NoRoom)?;
                 if messages.is_empty() {
                     return Err(Goodbye::NoRoom.into());
                 }
@@ -298,7 +298,7 @@ impl<'a> Session<'a> {
         }
         while self.revision < welcome.revision {
             let page = Page::Changed { after: self.revision, limit: PAGE };
-            let changed = self.rooms.history(self.code, page).await.map_err(|_| Goodbye::NoRoom)?;
+            let changed = self.rooms.history(&welcome.entry, page).await.map_err(|_| Goodbye::NoRoom)?;
             if changed.is_empty() {
                 return Err(Goodbye::NoRoom.into());
             }
