@@ -20,7 +20,7 @@ use crate::domain::room::Rooms;
 use crate::domain::upload::{Ffmpeg, Folder, Uploads};
 use crate::domain::{People, Visits};
 use crate::store::{Location, OpenError, Place, Store};
-use crate::web::{self, Bounds, Cookies, Doors, Endpoint, LiveSessions, Origins, Web};
+use crate::web::{self, Assets, Bounds, Cookies, Doors, Endpoint, LiveSessions, Origins, Web};
 use crate::{health, telemetry};
 
 /// The program, running.
@@ -127,6 +127,7 @@ impl App {
             origins: Arc::new(Origins::new(address, &config.origins)),
             cookies: Cookies::new(config.cookie_key.as_ref()),
             accounts,
+            assets: Arc::new(Assets::new()),
             doors: Arc::new(Doors::new(&limits)),
             live,
             bounds: Arc::new(Bounds::new(&limits)),

@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use support::http::request;
@@ -32,36 +31,6 @@ async fn every_answer_tells_the_browser_to_be_careful() {
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
         assert!(!answer.body.contains("<script>") && !answer.body.contains("style="), "{path}: nothing inline");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_first_page_is_light() {
-    let server = Server::start().await;
-    let (ada, code) = server.founder("Ada").await;
-    let page = ada.get(&format!("/rooms/{code}")).await.body;
-    let mut weight = page.len();
-    let quoted = |text: &str, begin: &str| -> Vec<String> {
-        text.split('"').filter(|quoted| quoted.starts_with(begin)).map(str::to_owned).collect()
-    };
-    let mut wanted = quoted(&page, "/assets/");
-    let mut loaded = BTreeSet::new();
-    while let Some(path) = wanted.pop() {
-        if !loaded.insert(path.clone()) {
-            continue;
-        }
-        let asset = ada.get(&path).await;
-        assert_eq!(asset.status, 200, "{path}");
-        assert!(asset.header("cache-control").unwrap().contains("immutable"));
-        weight += asset.body.len();
-        // What a module imports lies beside it.
-        let folder = path.rsplit_once('/').unwrap().0.to_owned();
-        let imports = if path.ends_with(".js") { quoted(&asset.body, "./") } else { Vec::new() };
-        wanted.extend(imports.iter().map(|import| format!("{folder}/{}", &import[2..])));
-    }
-    assert_eq!(loaded.len(), 9, "{loaded:?}");
-    assert!(ada.get("/assets/old/chat.js").await.header("cache-control").unwrap().contains("no-cache"));
-    println!("a room with everything it loads: {weight} bytes");
-    assert!(weight < 60_000, "{weight} bytes");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,14 @@
 //! The files of the pages, part of the binary.
 
-use axum::extract::Path;
-use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+
+use super::Web;
+use super::compress::{BY_ENCODING, GZIP, accepts_gzip, gzip};
 
 /// The looks.
 pub(crate) const STYLE: &str = "chat.css";
@@ -39,14 +44,45 @@ pub(crate) fn url(name: &str) -> String {
     format!("/assets/{VERSION:016x}/{name}")
 }
 
+/// All files as they are sent, made once.
+#[derive(Debug)]
+pub(crate) struct Assets([Asset; ASSETS.len()]);
+
+#[derive(Debug)]
+struct Asset {
+    name: &'static str,
+    media_type: &'static str,
+    text: Bytes,
+    zipped: Bytes,
+}
+
+impl Assets {
+    pub(crate) fn new() -> Self {
+        Self(ASSETS.map(|(name, media_type, text)| {
+            let text = Bytes::from(slim(text));
+            let zipped = gzip(&text, Compression::best()).expect("memory takes what is written").into();
+            Asset { name, media_type, text, zipped }
+        }))
+    }
+}
+
 /// `GET /assets/{version}/{name}`
-pub(crate) async fn serve(Path((version, name)): Path<(String, String)>) -> Response {
-    let Some((_, media_type, text)) = ASSETS.into_iter().find(|(known, ..)| *known == name) else {
+pub(super) async fn serve(
+    State(web): State<Web>,
+    Path((version, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(asset) = web.assets.0.iter().find(|asset| asset.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     // A page of another version of the program gets what there is, and keeps it no longer than it must.
     let keep = if version == format!("{VERSION:016x}") { "public, max-age=31536000, immutable" } else { "no-cache" };
-    ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, keep)], slim(text)).into_response()
+    let about = [(CONTENT_TYPE, asset.media_type), (CACHE_CONTROL, keep)];
+    let varies = [(VARY, BY_ENCODING)];
+    match accepts_gzip(&headers) && asset.zipped.len() < asset.text.len() {
+        true => (about, varies, [(CONTENT_ENCODING, GZIP)], Body::from(asset.zipped.clone())).into_response(),
+        false => (about, varies, Body::from(asset.text.clone())).into_response(),
+    }
 }
 
 /// The text without what only its readers here need: indentation, and lines that are a comment. Lines keep their numbers.

@@ -7,6 +7,7 @@ mod admin;
 mod assets;
 mod bounds;
 mod bucket;
+mod compress;
 mod cookie;
 mod endpoint;
 mod files;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -36,6 +37,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use account::Doors;
 use address::{ClientAddress, Peer};
+pub(crate) use assets::Assets;
 pub(crate) use bounds::Bounds;
 pub(crate) use cookie::Cookies;
 pub(crate) use endpoint::{Endpoint, child_spec};
@@ -68,6 +70,7 @@ pub(crate) struct Web {
     pub(crate) origins: Arc<Origins>,
     pub(crate) cookies: Cookies,
     pub(crate) accounts: Accounts,
+    pub(crate) assets: Arc<Assets>,
     pub(crate) doors: Arc<Doors>,
     pub(crate) live: Arc<LiveSessions>,
     pub(crate) bounds: Arc<Bounds>,
@@ -114,6 +117,7 @@ fn router(web: &Web) -> Router {
         .route("/account/logout", post(account::log_out))
         .route("/account/password", post(account::change_password))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
+        .layer(from_fn(compress::pages))
         .merge(files)
         .layer(from_fn_with_state(web.clone(), guard::own_pages_only));
     let mut own = pages.route("/rooms/{code}/socket", get(socket::open));

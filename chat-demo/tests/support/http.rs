@@ -1,5 +1,8 @@
 //! One request, one answer, one connection.
 
+use std::io::Read;
+
+use flate2::read::GzDecoder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -11,7 +14,10 @@ use super::PATIENCE;
 pub struct Answer {
     pub status: u16,
     pub head: String,
+    /// The text, whether it came compressed or not.
     pub body: String,
+    /// How many bytes came in all.
+    pub weight: usize,
 }
 
 impl Answer {
@@ -39,10 +45,17 @@ pub async fn exchange(address: &str, text: &str) -> Answer {
         std::io::Result::Ok(answer)
     };
     let answer = timeout(PATIENCE, exchange).await.expect("an answer in time").expect("an answer");
-    let answer = String::from_utf8(answer).expect("text");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
+    let (head, sent) = (String::from_utf8(answer[..end].to_vec()).expect("text"), &answer[end + 4..]);
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    Answer { status, head: head.to_owned(), body: body.to_owned() }
+    let mut told = Answer { status, head, body: String::new(), weight: answer.len() };
+    let mut text = sent.to_vec();
+    if told.header("content-encoding") == Some("gzip") && !sent.is_empty() {
+        text.clear();
+        Read::read_to_end(&mut GzDecoder::new(sent), &mut text).expect("it is compressed");
+    }
+    told.body = String::from_utf8(text).expect("text");
+    told
 }
 
 /// A form, every byte of it escaped.
