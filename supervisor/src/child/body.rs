@@ -87,6 +87,11 @@ pub(crate) trait Starter: Send + Sync {
         false
     }
 
-    /// The child is down and stays: what is below it lets go of its names, and who waits for it is told.
+    /// The child is down and stays: what is below it lets go of its names, and who waits for room in its mailbox is told.
     fn rested(&self) {}
+
+    /// Nor is its supervisor about to start it once more: who waits for its end is told, here and below.
+    fn retire(&self) {
+        self.core().retire();
+    }
 }

@@ -60,6 +60,8 @@ pub(crate) struct Core {
     pub(super) asked: AtomicBool,
     pub(super) returns: AtomicBool,
     gone: AtomicBool,
+    /// It is down, and nothing starts it by itself.
+    retired: AtomicBool,
     /// How many starters make its incarnations: more than one while a spec takes another's place.
     starters: AtomicU32,
     /// Callers that wait to hear why their reply was dropped.
@@ -109,6 +111,7 @@ impl Core {
             asked: AtomicBool::new(false),
             returns: AtomicBool::new(false),
             gone: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
             starters: AtomicU32::new(1),
             curious: AtomicU32::new(0),
             incarnation: AtomicU32::new(0),
@@ -161,6 +164,7 @@ impl Core {
         self.intent.store(Intent::None as u8, Relaxed);
         self.asked.store(false, Relaxed);
         self.returns.store(false, Relaxed);
+        self.retired.store(false, SeqCst);
         self.enter(Phase::Starting);
     }
 
@@ -276,6 +280,18 @@ impl Core {
 
     pub(crate) fn is_gone(&self) -> bool {
         self.gone.load(SeqCst)
+    }
+
+    /// It is down while its supervisor goes on or is down for good, and nothing will start it by itself. A caller may, or a
+    /// group restart.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, SeqCst);
+        self.changed.notify_waiters();
+    }
+
+    /// Whether no incarnation is left, and none follows by itself.
+    pub(crate) fn has_ended_for_good(&self) -> bool {
+        (self.phase() == Phase::Ended || self.retired.load(SeqCst)) && self.has_ended(self.incarnation())
     }
 
     /// No restart follows after all, or one does.

@@ -112,16 +112,18 @@ impl ChildRef {
         self.is_running()
     }
 
-    /// Waits until its spec is gone and no incarnation is left. Returns why the last one ended; `None` when there was none.
+    /// Waits until no incarnation is left and none follows by itself. Returns why the last one ended; `None` when there was none.
     ///
-    /// A [`Supervisor`](crate::Supervisor) keeps the spec of a transient child that has done its work, so such a child is never
-    /// gone before its supervisor is: wait for the [end](Self::ended) of an incarnation instead.
+    /// So it is when its spec is gone, or when it is down and stays: a transient child that has done its work, one that was
+    /// ignored, terminated by hand or abandoned, and all that is below such a child. A [`Supervisor`](crate::Supervisor) keeps
+    /// their specs, so they can come back: by [`restart_child`](crate::SupervisorRef::restart_child) or a group restart, or when the
+    /// supervisor itself is restarted. A child that goes down with its supervisor is waited for until that one is down for good.
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost when it is dropped; calling it again is the same.
     pub async fn gone(&self) -> Option<ExitReason> {
-        self.core().until(|core| core.phase() == Phase::Ended && core.has_ended(core.incarnation())).await;
+        self.core().until(Core::has_ended_for_good).await;
         self.last_exit()
     }
 }

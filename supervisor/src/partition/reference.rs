@@ -204,7 +204,8 @@ impl<H: Clone + Send + Sync + 'static> PartitionSupervisorRef<H> {
         self.shared.supervisor.stop().await
     }
 
-    /// Waits until it has ended for good, with all of its partitions, and says why. Its names and theirs are free by then.
+    /// Waits until it has ended for good, with all of its partitions, and says why: no incarnation follows by itself, as with
+    /// [`ChildRef::gone`]. Their names are free by then, and so is its own, unless its supervisor keeps its spec.
     ///
     /// # Cancel safety
     ///

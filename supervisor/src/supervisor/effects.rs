@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use registry::{ExitReason, ProcessRef};
 
-use super::engine::Engine;
+use super::engine::{Child, Engine};
 use crate::child::{Birth, Happening, Intent, Note, Phase, Seat, Spec, discard};
 use crate::error::StartFailure;
 use crate::metrics;
@@ -125,6 +125,15 @@ impl Engine<'_> {
         if let Some(child) = self.children.get(&key) {
             child.spec.starter.core().settle(Phase::Down);
             child.spec.starter.rested();
+            self.retire(child);
+        }
+    }
+
+    /// A child is down. Unless the supervisor is ending, and may be started again with all of its children, that is for good.
+    fn retire(&self, child: &Child) {
+        if !self.machine.is_stopping() {
+            child.spec.starter.retire();
+            child.next.iter().for_each(|next| next.starter.retire());
         }
     }
 
@@ -134,6 +143,7 @@ impl Engine<'_> {
         self.ids.remove(child.spec.id());
         // A listed child has its spec kept for the next incarnation of the supervisor, but not its name.
         child.spec.starter.release();
+        self.retire(&child);
         discard(child.next);
         discard(child.spec);
     }

@@ -250,7 +250,8 @@ impl SupervisorRef {
         self.child().stop(Instant::now().checked_add(time)).await
     }
 
-    /// Waits until it has ended for good, with all of its children, and says why. Its names and theirs are free by then.
+    /// Waits until it has ended for good, with all of its children, and says why: no incarnation follows by itself, as with
+    /// [`ChildRef::gone`]. Their names are free by then, and so is its own, unless its supervisor keeps its spec.
     ///
     /// # Cancel safety
     ///

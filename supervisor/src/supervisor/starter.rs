@@ -76,6 +76,13 @@ impl Starter for SupervisorStarter {
             child.starter.release();
         }
     }
+
+    fn retire(&self) {
+        for child in self.plan.supervisor.children.specs() {
+            child.starter.retire();
+        }
+        self.core().retire();
+    }
 }
 
 impl Drop for SupervisorStarter {

@@ -244,7 +244,8 @@ impl TaskSupervisorRef {
         self.supervisor.stop().await
     }
 
-    /// Waits until it has ended for good, with all of its tasks, and says why.
+    /// Waits until it has ended for good, with all of its tasks, and says why: no incarnation follows by itself, as with
+    /// [`ChildRef::gone`].
     ///
     /// # Cancel safety
     ///
