@@ -3,16 +3,17 @@
 mod support;
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::available_parallelism;
 
 use registry::{LookupError, ServiceRegistry};
 use supervisor::testing::settle;
 use supervisor::{
-    ChildRef, ChildSpec, DynamicSupervisor, ExitReason, PartitionSupervisor, PartitionSupervisorRef, ResizeError,
-    Restart, ServerRef, StartChildError, StartError, StartFailure, Strategy, Supervisor, TerminateChildError,
+    ChildRef, ChildSpec, Context, DynamicSupervisor, ExitReason, Failure, Flow, Init, PartitionSupervisor,
+    PartitionSupervisorRef, ResizeError, Restart, Server, ServerRef, StartChildError, StartError, StartFailure,
+    Strategy, Supervisor, TerminateChildError,
 };
 use tokio::time::Instant;
 
@@ -529,5 +530,100 @@ async fn s7_2_whenever_the_supervisor_is_restarted_what_runs_is_what_is_routed_t
         let routed: Vec<_> = parts.handles().iter().map(|handle| handle.id().clone()).collect();
         assert_eq!(ids, routed);
     }
+    tree.stop().await;
+}
+
+/// Asks for another number of partitions when its init is told to, or a message.
+struct Resizer {
+    asks: Arc<AtomicUsize>,
+    parts: Arc<OnceLock<PartitionSupervisorRef<ServerRef<Resizer>>>>,
+    outcomes: Arc<Mutex<Vec<Result<(), String>>>>,
+    index: usize,
+}
+
+enum Order {
+    Resize(usize),
+    Crash,
+}
+
+impl Resizer {
+    async fn resize(&self, partitions: usize) {
+        let Some(parts) = self.parts.get() else { return };
+        let outcome = parts.resize(partitions).await.map_err(|error| format!("{error:?}"));
+        self.outcomes.lock().unwrap().push(outcome);
+    }
+}
+
+impl Server for Resizer {
+    type Message = Order;
+
+    async fn init(&mut self, _cx: &mut Context<Self>) -> Result<Init, Failure> {
+        // Of one partition: its index and the number that it is to ask for.
+        let asked = self.asks.load(SeqCst);
+        if asked > 0 && asked / 10 == self.index && self.parts.get().is_some() {
+            self.asks.store(0, SeqCst);
+            self.resize(asked % 10).await;
+        }
+        Ok(Init::Ready)
+    }
+
+    async fn handle(&mut self, order: Order, _cx: &mut Context<Self>) -> Result<Flow, Failure> {
+        match order {
+            Order::Resize(partitions) => self.resize(partitions).await,
+            Order::Crash => return Err("told to".into()),
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s7_2_a_resize_that_would_wait_for_the_partition_that_asks_is_refused_and_others_are_not() {
+    let (asks, parts, outcomes) = (Arc::default(), Arc::new(OnceLock::new()), Arc::new(Mutex::new(Vec::new())));
+    let tree = {
+        let (asks, parts, outcomes) = (Arc::clone(&asks), Arc::clone(&parts), Arc::clone(&outcomes));
+        PartitionSupervisor::new(move |index| {
+            let (asks, parts, outcomes) = (Arc::clone(&asks), Arc::clone(&parts), Arc::clone(&outcomes));
+            ChildSpec::server(move || Resizer {
+                asks: Arc::clone(&asks),
+                parts: Arc::clone(&parts),
+                outcomes: Arc::clone(&outcomes),
+                index,
+            })
+        })
+    };
+    let tree = tree.partitions(3).strategy(Strategy::RestForOne).budget(99, SECOND).start().await.unwrap();
+    assert!(parts.set(tree.reference()).is_ok());
+    let told = || std::mem::take(&mut *outcomes.lock().unwrap());
+    let ask = |index: usize, partitions: usize| asks.store(index * 10 + partitions, SeqCst);
+    let refused = || vec![Err("WouldDeadlock".to_owned())];
+    let bounded = |future| tokio::time::timeout(SECOND, future);
+
+    // In a group restart: the new one would be started behind this.
+    ask(1, 5);
+    assert!(tree.partition(1).unwrap().try_cast(Order::Crash).is_ok());
+    settle().await;
+    assert_eq!((told(), tree.partitions()), (refused(), 3));
+    assert_eq!(tree.count_children().await.unwrap().active, 3, "and the restart is done");
+    // Fewer can be had, by one that stays.
+    ask(1, 2);
+    assert!(tree.partition(1).unwrap().try_cast(Order::Crash).is_ok());
+    settle().await;
+    assert_eq!((told(), tree.partitions()), (vec![Ok(())], 2));
+
+    // At its own first start: whoever adds it has the turn.
+    ask(3, 1);
+    bounded(tree.resize(4)).await.expect("nobody waits for itself").unwrap();
+    assert_eq!((told(), tree.partitions()), (refused(), 4));
+
+    // By one that is surplus, which would wait for its own end.
+    assert!(tree.partition(3).unwrap().try_cast(Order::Resize(2)).is_ok());
+    settle().await;
+    assert_eq!((told(), tree.partitions()), (refused(), 4));
+    for (index, partitions) in [(1, 2), (0, 6)] {
+        assert!(tree.partition(index).unwrap().try_cast(Order::Resize(partitions)).is_ok());
+        settle().await;
+        assert_eq!((told(), tree.partitions()), (vec![Ok(())], partitions), "what it does not wait for is done");
+    }
+    assert_eq!(tree.count_children().await.unwrap().active, 6);
     tree.stop().await;
 }

@@ -24,6 +24,9 @@ pub enum ResizeError {
     /// The supervisor was restarted meanwhile, with the partitions that it had before.
     #[error("the supervisor was restarted meanwhile")]
     Restarted,
+    /// The caller is a partition, or below one, whose init or end this would wait for.
+    #[error("the resize would wait for the partition that asks for it: ask from a task of its own")]
+    WouldDeadlock,
     /// The supervisor is stopping.
     #[error("the supervisor is shutting down")]
     ShuttingDown,

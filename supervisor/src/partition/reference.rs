@@ -150,7 +150,9 @@ impl<H: Clone + Send + Sync + 'static> PartitionSupervisorRef<H> {
     ///
     /// The number is impossible; a new partition does not come up, or the supervisor is restarted meanwhile (what had been
     /// started is stopped again, no key was routed to it, and the number is the old one); or the supervisor is stopping or
-    /// not running.
+    /// not running. [`WouldDeadlock`](ResizeError::WouldDeadlock) from a server that it would have to wait for: at an init that has to be
+    /// over before a new partition can start (that of a partition, or below one that is starting, in a group restart or while it
+    /// is added), or one that is surplus itself. Nothing has changed then.
     ///
     /// # Panics
     ///

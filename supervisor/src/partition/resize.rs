@@ -5,12 +5,15 @@
 //! all that is routed to.
 
 use std::panic::resume_unwind;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Acquire;
 
 use super::reference::Shared;
 use super::routes::Routes;
 use crate::child::Spec;
 use crate::error::{DeleteChildError, MAX_PARTITIONS, ResizeError, StartChildError};
+use crate::server::current_task;
 
 pub(super) async fn resize<H: Clone + Send + Sync + 'static>(
     shared: &Arc<Shared<H>>,
@@ -19,9 +22,22 @@ pub(super) async fn resize<H: Clone + Send + Sync + 'static>(
     if !(1..=MAX_PARTITIONS).contains(&partitions) {
         return Err(ResizeError::Partitions(partitions));
     }
-    let turn = Arc::clone(&shared.turn).lock_owned().await;
+    let caller = current_task();
+    let mut turn = pin!(Arc::clone(&shared.turn).lock_owned());
+    let turn = tokio::select! {
+        biased;
+        turn = &mut turn => turn,
+        // Whoever has it may wait for the init that this is called from.
+        awaited = shared.supervisor.awaits(caller) => match awaited {
+            true => return Err(ResizeError::WouldDeadlock),
+            false => turn.await,
+        },
+    };
     if !shared.supervisor.is_running() {
         return Err(ResizeError::NotRunning);
+    }
+    if shared.is_surplus(partitions, caller) {
+        return Err(ResizeError::WouldDeadlock);
     }
     let present = shared.routes.load().handles.len();
     // The factory is the user's, and runs here: a panic is its caller's, and nothing has begun.
@@ -30,7 +46,7 @@ pub(super) async fn resize<H: Clone + Send + Sync + 'static>(
     // In a task of its own: it ends in one of its two sizes, whoever waits for it.
     let resizing = tokio::spawn(async move {
         let _turn = turn;
-        if added.is_empty() { shared.shrink(partitions).await } else { shared.grow(added).await }
+        if added.is_empty() { shared.shrink(partitions).await } else { shared.grow(added, caller).await }
     });
     match resizing.await {
         Ok(outcome) => outcome,
@@ -42,12 +58,18 @@ pub(super) async fn resize<H: Clone + Send + Sync + 'static>(
 }
 
 impl<H: Clone + Send + Sync + 'static> Shared<H> {
-    async fn grow(&self, added: Vec<(Spec, H)>) -> Result<(), ResizeError> {
+    /// Whether this task is that of a partition that would be stopped.
+    fn is_surplus(&self, partitions: usize, task: u64) -> bool {
+        let specs = self.roster.upgrade().map(|roster| roster.specs()).unwrap_or_default();
+        specs.iter().skip(partitions).any(|spec| task != 0 && spec.starter.core().task.load(Acquire) == task)
+    }
+
+    async fn grow(&self, added: Vec<(Spec, H)>, caller: u64) -> Result<(), ResizeError> {
         let incarnation = self.supervisor.child().incarnation();
         let (specs, handles): (Vec<Spec>, Vec<H>) = added.into_iter().unzip();
         let mut refused = None;
         for (index, spec) in specs.iter().enumerate() {
-            if let Err(error) = self.supervisor.start_spec(spec.clone()).await {
+            if let Err(error) = self.supervisor.start_spec(spec.clone(), caller).await {
                 refused = Some((index, error));
                 break;
             }
@@ -66,6 +88,7 @@ impl<H: Clone + Send + Sync + 'static> Shared<H> {
         Err(match error {
             StartChildError::ShuttingDown => ResizeError::ShuttingDown,
             StartChildError::NotRunning => ResizeError::NotRunning,
+            StartChildError::WouldDeadlock => ResizeError::WouldDeadlock,
             cause => ResizeError::Failed { partition: self.routes.load().handles.len() + index, cause },
         })
     }

@@ -40,6 +40,7 @@ impl Engine<'_> {
                 let child = self.ids.get(&child).and_then(|key| self.children.get(key));
                 reply.send(child.map(|child| ChildSpecInfo::of(child.latest())));
             }
+            Command::Awaits { task, reply } => reply.send(self.awaits(task)),
             Command::Find { child, reply } => {
                 let child = self.ids.get(&child).and_then(|key| self.children.get(key));
                 reply.send(child.map(|child| ChildRef::new(child.spec.starter.seat())));

@@ -17,4 +17,5 @@ pub(super) enum Command {
     Count { reply: Reply<ChildCount> },
     Spec { child: ChildId, reply: Reply<Option<ChildSpecInfo>> },
     Find { child: ChildId, reply: Reply<Option<ChildRef>> },
+    Awaits { task: u64, reply: Reply<bool> },
 }

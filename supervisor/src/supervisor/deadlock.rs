@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering::Acquire;
 
+use super::answer::Waiting;
 use super::engine::Engine;
 use crate::child::{Phase, Seat};
 use crate::rules::Key;
@@ -10,6 +11,13 @@ impl Engine<'_> {
     /// Whether this is the task of a child that is a server.
     pub(super) fn is_task_of(&self, key: Key, task: u64) -> bool {
         self.children.get(&key).is_some_and(|child| is_task_of(&*child.spec.starter.seat(), task))
+    }
+
+    /// Whether a start that was asked for, or that would be now, waits for the init that this task is at.
+    pub(super) fn awaits(&self, task: u64) -> bool {
+        let mut inits = self.machine.inits_before_added(&[]);
+        inits.extend(self.waiting.iter().map(Waiting::key));
+        self.is_in_init(&inits, task)
     }
 
     /// Whether this task is at the init of one of these children, or at one that theirs waits for.

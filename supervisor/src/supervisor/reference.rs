@@ -52,12 +52,12 @@ impl SupervisorRef {
         spec: ChildSpec<H>,
     ) -> Result<H, StartChildError> {
         let (spec, handle) = spec.assemble();
-        self.start_spec(spec).await?;
+        self.start_spec(spec, current_task()).await?;
         Ok(handle)
     }
 
-    pub(crate) async fn start_spec(&self, spec: Spec) -> Result<(), StartChildError> {
-        let caller = current_task();
+    /// Starts it for the task that asks for it.
+    pub(crate) async fn start_spec(&self, spec: Spec, caller: u64) -> Result<(), StartChildError> {
         self.ask(|reply| Command::Start { spec, caller, reply }).await.ok_or(StartChildError::NotRunning)?
     }
 
@@ -297,6 +297,11 @@ impl SupervisorRef {
     /// The supervisor as a child.
     pub fn child(&self) -> ChildRef {
         ChildRef::new(Arc::clone(&self.shared) as _)
+    }
+
+    /// Whether a start that was asked for, or that would be now, waits for the init that this task is at.
+    pub(crate) async fn awaits(&self, task: u64) -> bool {
+        task != 0 && self.ask(|reply| Command::Awaits { task, reply }).await.unwrap_or(false)
     }
 
     /// Asks the incarnation that is alive. `None` when there is none, or it ended without an answer.
