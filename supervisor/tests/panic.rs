@@ -6,10 +6,11 @@ use std::panic::panic_any;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use registry::ServiceRegistry;
 use supervisor::testing::settle;
 use supervisor::{
-    ChildSpec, Context, ExitReason, Failure, Flow, Panic, Reply, Server, ServerRef, Strategy, Supervisor,
-    SupervisorRef, Tree,
+    ChildRef, ChildSpec, Context, DynamicSupervisor, ExitReason, Failure, Flow, Panic, Reply, Restart, Server,
+    ServerRef, StartChildError, Strategy, Supervisor, SupervisorRef, Tree,
 };
 use tokio::time::Instant;
 
@@ -123,6 +124,68 @@ async fn s9_1_a_server_whose_drop_panics_is_survived() {
     assert!(server.running().await);
     assert!(tree.is_running());
     drop(tree);
+}
+
+/// A task that stays, whose factory panics when it is dropped.
+fn explosive(id: &'static str) -> ChildSpec<ChildRef> {
+    let bomb = Bomb(id);
+    ChildSpec::task(id, move |cx| {
+        let _ = &bomb;
+        async move { cx.stopped().await }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_1_a_refused_spec_whose_factory_panics_in_its_drop_is_survived() {
+    let tree = Supervisor::new(Strategy::OneForOne).budget(0, SECOND);
+    let tree = tree.child(ChildSpec::task("a", |cx| async move { cx.stopped().await })).start().await.unwrap();
+    let a = tree.find_child("a").await.unwrap().unwrap();
+    let refused = tree.start_child(explosive("a")).await;
+    assert!(matches!(refused, Err(StartChildError::AlreadyStarted(there)) if there == a));
+    let refused = tree.start_child(explosive("b").depends_on("nobody")).await;
+    assert!(matches!(refused, Err(StartChildError::Invalid(_))));
+    assert!(matches!(tree.start_child(explosive("c").significant()).await, Err(StartChildError::Invalid(_))));
+    // Nobody waits for it any more when the supervisor comes to it.
+    let mut dropped = Box::pin(tree.start_child(explosive("d")));
+    assert!(futures_util::poll!(&mut dropped).is_pending());
+    drop(dropped);
+    settle().await;
+    assert!(a.is_running() && tree.is_running());
+    assert_eq!((a.incarnation(), tree.count_children().await.unwrap().specs), (1, 1));
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s9_1_a_factory_that_panics_in_its_drop_keeps_no_sibling_alive_when_the_supervisor_is_killed() {
+    let names = ServiceRegistry::new().namespace("test").unwrap();
+    for dynamic in [false, true] {
+        let idle =
+            |name: &str| ChildSpec::task(name.to_owned(), |cx| async move { cx.stopped().await }).name(&names, name);
+        let spec = || explosive("done").restart(Restart::Transient);
+        let children = if dynamic {
+            let tree = DynamicSupervisor::new().start().await.unwrap();
+            let before = tree.start_child(idle("before")).await.unwrap();
+            let done = tree.start_child(spec()).await.unwrap();
+            let after = tree.start_child(idle("after")).await.unwrap();
+            drop(tree);
+            [before, done, after]
+        } else {
+            let tree = Supervisor::new(Strategy::OneForOne).start().await.unwrap();
+            let before = tree.start_child(idle("before")).await.unwrap();
+            let done = tree.start_child(spec()).await.unwrap();
+            let after = tree.start_child(idle("after")).await.unwrap();
+            // Down with its spec kept, which goes with the supervisor.
+            tree.terminate_child("done").await.unwrap();
+            drop(tree);
+            [before, done, after]
+        };
+        for child in children {
+            let ended = tokio::time::timeout(SECOND, child.gone()).await;
+            let expected = if child.id() == "done" && !dynamic { ExitReason::Shutdown } else { ExitReason::Killed };
+            assert_eq!(ended.expect("nobody is left"), Some(expected), "{child:?}");
+        }
+        assert!(names.whereis("before").is_none() && names.whereis("after").is_none());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,9 +8,10 @@ use registry::{Panic, catch_panic};
 
 use super::core::Core;
 
-/// Runs the future of this child's incarnation to its end or its panic, and drops it; a panic in its Drop is caught as well.
+/// Runs the future of this child's incarnation to its end or its panic.
 ///
-/// It does what [`catch_panic`] does for a future that it is given. That would be in the caller's own future twice: before it
+/// The future is an async block: it drops what it holds as it ends, so a panic in that is caught as well, and nothing is left to
+/// be dropped afterwards. It does what [`catch_panic`] does for a future that it is given. That would be in the caller's own future twice: before it
 /// is given, and after. A child's future is the larger part of what a child costs.
 pub(crate) fn catch<'a, F: Future>(core: &'a Core, future: Pin<&'a mut Option<F>>) -> Catch<'a, F> {
     Catch { core, future }
@@ -33,13 +34,8 @@ impl<F: Future> Future for Catch<'_, F> {
             Ok(poll) => ready!(poll.map(Ok)),
             Err(payload) => Err(Panic::caught(payload)),
         };
-        Poll::Ready(match catch_unwind(AssertUnwindSafe(|| future.set(None))) {
-            Ok(()) => outcome,
-            Err(payload) => {
-                let late = Panic::caught(payload);
-                outcome.and(Err(late))
-            }
-        })
+        future.set(None);
+        Poll::Ready(outcome)
     }
 }
 
@@ -83,5 +79,53 @@ pub(super) fn at_once<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         Poll::Pending => unreachable!("it never waits"),
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::rules::Restart;
+
+    /// Counts its drops, and panics in the last one that it is to.
+    struct Held(Rc<Cell<u32>>, bool);
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+            assert!(!self.1, "told to, in a drop");
+        }
+    }
+
+    #[test]
+    fn s9_1_an_async_block_has_dropped_what_it_holds_when_it_is_at_its_end() {
+        let drops = Rc::new(Cell::new(0));
+        let (captured, panicking) = (Held(Rc::clone(&drops), false), Rc::new(Cell::new(false)));
+        let will_panic = Rc::clone(&panicking);
+        let mut block = pin!(Some(async move {
+            let _local = Held(Rc::clone(&captured.0), false);
+            std::future::ready(()).await;
+            assert!(!will_panic.get(), "told to");
+            captured.0.get()
+        }));
+        let running = block.as_mut().as_pin_mut().expect("it is there");
+        assert_eq!(at_once(running), 0, "its last word comes before");
+        assert_eq!(drops.get(), 2);
+        block.set(None);
+        assert_eq!((drops.get(), Rc::strong_count(&panicking)), (2, 1));
+    }
+
+    #[test]
+    fn s9_1_a_panic_of_what_a_future_drops_at_its_end_is_its_own() {
+        let core = Core::new("a".into(), Restart::default());
+        let drops = Rc::new(Cell::new(0));
+        let held = Held(Rc::clone(&drops), true);
+        let mut block = pin!(Some(async move { held.0.get() }));
+        let outcome = at_once(catch(&core, block.as_mut()));
+        assert_eq!(outcome.expect_err("it panicked").message(), "told to, in a drop");
+        assert!(block.is_none() && drops.get() == 1);
     }
 }

@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::catch::discard;
 use super::id::ChildId;
 use super::intent::{CUT, Intent, OVERDUE, TIMED_OUT};
 use super::orphan::Host;
@@ -328,6 +329,6 @@ impl Core {
         }
         self.changed.notify_waiters();
         drop(abort);
-        drop(host);
+        discard(host);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::task::AbortHandle;
 
 use super::assembled::Spec;
+use super::catch::discard;
 use super::core::Core;
 use super::intent::Intent;
 use super::scope::Scope;
@@ -22,7 +23,7 @@ impl Core {
         let mut cold = self.cold.lock();
         if self.has_ended(self.incarnation()) {
             drop(cold);
-            drop(host);
+            discard(host);
         } else {
             cold.host = Some(Box::new(host));
         }
@@ -34,11 +35,13 @@ impl Spec {
     pub(crate) fn orphan(self, abort: Option<&AbortHandle>, scope: Option<Arc<Scope>>) {
         let starter = Arc::clone(&self.starter);
         let core = starter.core();
+        // What the factory drops may panic, and others are killed after this one.
         if core.has_ended(core.incarnation()) {
-            return;
+            return discard((starter, self));
         }
         core.host(Host { spec: self, scope });
         core.intend(Intent::Kill);
         core.abort_or_ask(abort, false);
+        discard(starter);
     }
 }

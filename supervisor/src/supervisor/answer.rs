@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::command::Command;
 use super::engine::Engine;
 use super::info::{ChildCount, ChildInfo, ChildSpecInfo};
-use crate::child::{ChildId, ChildRef, Intent, Spec};
+use crate::child::{ChildId, ChildRef, Intent, Spec, discard};
 use crate::error::{DeleteChildError, RestartChildError, StartChildError, TerminateChildError};
 use crate::rules::{Key, Restart, Standing};
 use crate::server::Reply;
@@ -50,34 +50,41 @@ impl Engine<'_> {
 
     fn start_child(&mut self, spec: Spec, caller: u64, reply: Reply<Result<(), StartChildError>>) {
         if reply.is_closed() {
-            return;
+            return discard(spec);
         }
-        if self.machine.is_stopping() {
-            return reply.send(Err(StartChildError::ShuttingDown));
-        }
-        let supervisor = &self.plan.supervisor;
-        if let Err(error) = spec.check_in(&supervisor.id, supervisor.auto_shutdown) {
-            return reply.send(Err(StartChildError::Invalid(error)));
-        }
-        if let Some(&key) = self.ids.get(spec.id()) {
-            return reply.send(Err(match self.machine.standing(key) {
-                Some(Standing::Down | Standing::Abandoned) => StartChildError::AlreadyPresent(spec.id().clone()),
-                _ => StartChildError::AlreadyStarted(
-                    self.reference(key).unwrap_or_else(|| ChildRef::new(spec.starter.seat())),
-                ),
-            }));
-        }
-        let needs = match self.needs(&spec) {
+        let needs = match self.admits(&spec, caller) {
             Ok(needs) => needs,
-            Err(error) => return reply.send(Err(StartChildError::Invalid(error))),
+            Err(refused) => {
+                discard(spec);
+                return reply.send(Err(refused));
+            }
         };
-        if self.is_in_init(&self.machine.inits_before_added(&needs), caller) {
-            return reply.send(Err(StartChildError::WouldDeadlock));
-        }
         let id = spec.id().clone();
         let key = self.machine.add_by_hand(spec.policy(), needs, Instant::now());
         self.admit(key, spec);
         self.waiting.push(Waiting::Start { key, id, reply });
+    }
+
+    /// Whether a child can be added for this caller. Returns what it depends on.
+    fn admits(&self, spec: &Spec, caller: u64) -> Result<Vec<Key>, StartChildError> {
+        if self.machine.is_stopping() {
+            return Err(StartChildError::ShuttingDown);
+        }
+        let supervisor = &self.plan.supervisor;
+        spec.check_in(&supervisor.id, supervisor.auto_shutdown).map_err(StartChildError::Invalid)?;
+        if let Some(&key) = self.ids.get(spec.id()) {
+            return Err(match self.machine.standing(key) {
+                Some(Standing::Down | Standing::Abandoned) => StartChildError::AlreadyPresent(spec.id().clone()),
+                _ => StartChildError::AlreadyStarted(
+                    self.reference(key).unwrap_or_else(|| ChildRef::new(spec.starter.seat())),
+                ),
+            });
+        }
+        let needs = self.needs(spec).map_err(StartChildError::Invalid)?;
+        if self.is_in_init(&self.machine.inits_before_added(&needs), caller) {
+            return Err(StartChildError::WouldDeadlock);
+        }
+        Ok(needs)
     }
 
     fn terminate_child(&mut self, child: &ChildId, caller: u64, reply: Reply<Result<(), TerminateChildError>>) {
