@@ -169,7 +169,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::start_order;
-    use crate::rules::{Budget, Down, Machine, Policy, Restart, Shutdown, Strategy as Together};
+    use crate::rules::{Action, Budget, Down, Key, Machine, Policy, Restart, Shutdown, Strategy as Together};
 
     #[test]
     fn s6_a_child_that_is_added_waits_for_the_inits_that_the_sweep_and_its_needs_wait_for_and_for_no_others() {
@@ -215,6 +215,73 @@ mod tests {
         assert_eq!(group.inits_before_added(&[]), [], "c is on its way down, and a was started by hand");
         group.depend(b, vec![a]);
         assert_eq!(group.inits_before_added(&[]), [a], "b is started behind it");
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    const WORKER: Policy = Policy {
+        restart: Restart::Permanent,
+        shutdown: Shutdown::Infinity,
+        backoff: None,
+        start_timeout: None,
+        is_supervisor: false,
+        significant: false,
+    };
+
+    /// So many workers, all of them up.
+    fn workers<const N: usize>(together: Together, now: Instant) -> (Machine, [Key; N]) {
+        let mut machine = Machine::new(together, Budget { max: 9, within: SECOND }, SECOND, 9);
+        let keys = std::array::from_fn(|_| machine.add(WORKER));
+        machine.boot(now);
+        keys.into_iter().for_each(|key| machine.up(key, 1, now));
+        drop(machine.take_actions());
+        (machine, keys)
+    }
+
+    fn crash(machine: &mut Machine, key: Key, generation: u32, now: Instant) {
+        machine.down(key, generation, Down::Exited(ExitReason::Killed), now);
+    }
+
+    #[test]
+    fn s1_7_a_start_by_hand_waits_for_all_that_it_needs_and_not_for_the_first_of_them() {
+        let now = Instant::now();
+        let (mut machine, [store, cache]) = workers(Together::OneForOne, now);
+        crash(&mut machine, store, 1, now);
+        crash(&mut machine, cache, 1, now);
+        drop(machine.take_actions());
+        let web = machine.add_by_hand(WORKER, vec![store, cache], now);
+        assert_eq!(machine.take_actions(), [], "as it is added");
+        machine.up(store, 2, now);
+        assert_eq!(machine.take_actions(), [], "when the first of them is up");
+        machine.up(cache, 2, now);
+        assert_eq!(machine.take_actions(), [Action::Start { key: web, generation: 1 }]);
+        machine.up(web, 1, now);
+
+        assert_eq!(machine.terminate(web, now), Some(false));
+        crash(&mut machine, web, 1, now);
+        crash(&mut machine, store, 2, now);
+        drop(machine.take_actions());
+        machine.restart(web, now);
+        assert_eq!(machine.take_actions(), [], "as it is restarted");
+        machine.up(store, 3, now);
+        assert_eq!(machine.take_actions(), [Action::Start { key: web, generation: 2 }]);
+    }
+
+    #[test]
+    fn s1_7_a_group_waits_for_one_before_it_that_comes_up_by_itself() {
+        let now = Instant::now();
+        let (mut machine, [store, cache, web]) = workers(Together::RestForOne, now);
+        machine.depend(web, vec![store]);
+        assert_eq!(machine.terminate(store, now), Some(false));
+        crash(&mut machine, store, 1, now);
+        machine.restart(store, now);
+        crash(&mut machine, cache, 1, now);
+        crash(&mut machine, web, 1, now);
+        drop(machine.take_actions());
+        machine.up(cache, 2, now);
+        assert_eq!((machine.take_actions(), machine.waits_for(web).collect::<Vec<_>>()), (vec![], vec![store]));
+        machine.up(store, 2, now);
+        assert_eq!(machine.take_actions(), [Action::Start { key: web, generation: 2 }]);
     }
 
     #[test]

@@ -118,6 +118,26 @@ mod tests {
     }
 
     #[test]
+    fn s1_7_a_restart_for_which_there_is_no_room_tells_what_it_needs_all_the_same() {
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let mut machine = Machine::new(Strategy::OneForOne, Budget { max: 9, within: second }, second, 1);
+        let (restart, shutdown) = (Restart::Permanent, Shutdown::Infinity);
+        let policy =
+            Policy { restart, shutdown, backoff: None, start_timeout: None, is_supervisor: false, significant: false };
+        let (other, store, web) = (machine.add(policy), machine.add(policy), machine.add(policy));
+        machine.depend(web, vec![store]);
+        machine.boot(now);
+        for key in [other, store, web] {
+            machine.up(key, 1, now);
+        }
+        // The other one takes the room that there is.
+        for key in [other, store, web] {
+            machine.down(key, 1, Down::Exited(ExitReason::Killed), now);
+        }
+        assert_eq!(machine.waits_for(web).collect::<Vec<_>>(), [store]);
+    }
+
+    #[test]
     fn as_many_as_there_is_room_for_in_the_order_in_which_they_came() {
         let mut gate = Gate::new(2);
         let let_in = |gate: &mut Gate<u32>| {

@@ -100,6 +100,44 @@ fn who_gives_up_in_line_keeps_no_room_from_the_next() {
 }
 
 #[test]
+fn nobody_takes_the_room_of_who_is_first_in_line() {
+    check(|| {
+        let slot = mailbox(Overflow::Wait, false);
+        assert!(slot.offer(letter(0)).is_ok());
+        let mut first = Box::pin(slot.deliver(letter(1)));
+        let in_line = future::block_on(poll_fn(|task| Poll::Ready(first.as_mut().poll(task).is_pending())));
+        assert!(in_line);
+        let newcomer = sender(&slot, 2..3);
+        let reader = {
+            let slot = Arc::clone(&slot);
+            thread::spawn(move || read(&slot, 3))
+        };
+        assert!(future::block_on(first).is_ok());
+        assert_eq!((newcomer.join().unwrap(), reader.join().unwrap()), (1, vec![0, 1, 2]));
+    });
+}
+
+#[test]
+fn what_is_closed_takes_nothing_from_whoever_does_not_wait() {
+    for overflow in [Overflow::Wait, Overflow::Refuse, Overflow::DropOldest, Overflow::DropNewest] {
+        check(move || {
+            let slot = mailbox(overflow, false);
+            let offers = {
+                let slot = Arc::clone(&slot);
+                thread::spawn(move || {
+                    (0..3).map(|n| matches!(slot.offer(letter(n)), Err(Refused::Closed(_)))).collect()
+                })
+            };
+            slot.close();
+            assert!(matches!(slot.offer(letter(9)), Err(Refused::Closed(_))));
+            let refused: Vec<bool> = offers.join().unwrap();
+            assert!(refused.is_sorted(), "once closed, it stays so");
+            assert_eq!(slot.len(), 0, "and nothing is left in it");
+        });
+    }
+}
+
+#[test]
 fn nobody_waits_in_line_for_what_is_closed() {
     check(|| {
         let slot = mailbox(Overflow::Wait, false);
