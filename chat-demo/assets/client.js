@@ -21,7 +21,7 @@ export const newId = () =>
  * Keeps a room up to date, and passes wishes on in the order in which they came.
  *
  * `on` is told: `status(state, text, seconds)` with the state "wait", "live" or "lost"; `welcome`, `message`, `changed`,
- * `members`, `joined`, `left`, `presence`, `typing`, `rooms`, `mentioned` with the frame; `wish(wish, text)` when the state of a wish has changed to
+ * `members`, `joined`, `left`, `presence`, `typing`, `rooms`, `mentioned`, `direct` with the frame; `wish(wish, text)` when the state of a wish has changed to
  * "pending", "answered" or "failed".
  */
 export class RoomClient {
@@ -65,7 +65,7 @@ export class RoomClient {
     return [...this.#wishes.values()];
   }
 
-  /** Says something (`post`), changes it (`edit`), deletes it (`delete`), or takes another name (`nick`). */
+  /** Says something (`post`), changes it (`edit`), deletes it (`delete`), takes another name (`nick`), or writes to one person (`direct`). */
   wish(wish) {
     this.#wishes.set(wish.id, { ...wish, state: "pending" });
     if (wish.type === "post") this.#typingSince = 0;
@@ -89,11 +89,11 @@ export class RoomClient {
     if (this.live && this.#flying === null && pending.length > 0) this.#transmit(pending[0]);
   }
 
-  #transmit({ id, type, seq, kind, body, name }) {
+  #transmit({ id, type, seq, kind, body, name, text }) {
     this.#flying = id;
     clearTimeout(this.#answerTimer);
     this.#answerTimer = setTimeout(() => this.#fail(id, "No answer came."), ANSWER_TIMEOUT);
-    this.#send({ type, id, seq, kind, body, name });
+    this.#send({ type, id, seq, kind, body, name, text });
   }
 
   #landed(id) {
@@ -218,6 +218,9 @@ export class RoomClient {
       case "stored":
       case "done":
         return this.#answered(frame);
+      case "direct":
+        this.#answered(frame);
+        return this.#on.direct?.(frame);
       case "refused":
         return this.#refused(frame);
       default:

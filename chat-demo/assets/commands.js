@@ -5,6 +5,7 @@ import { find, make } from "./messages.js";
 const COMMANDS = {
   nick: ["NAME", "Go by another name, in all rooms"],
   me: ["…", "Say what you do: /me waves"],
+  msg: ["NAME …", "Write to one person: /msg Ada Are you there?"],
   who: ["", "Show who is here"],
   join: ["CODE", "Go to another room"],
   leave: ["", "Leave this room for good"],

@@ -2,7 +2,7 @@
 
 import { MAX_BODY, newId, RoomClient } from "./client.js";
 import { showHelp, understand } from "./commands.js";
-import { grouped, roomList } from "./rooms.js";
+import { grouped, nameOf, roomList } from "./rooms.js";
 import { alter, arrange, avatar, find, hue, make, messageItem, readItem, written } from "./messages.js";
 import { uploads } from "./upload.js";
 
@@ -43,7 +43,14 @@ export function start(page) {
     document.title = (all ? `(${mentions ? `${all}, @${mentions}` : all}) ` : "") + page.dataset.title;
     jump.textContent = `${unread} new ${unread === 1 ? "message" : "messages"} ↓`;
   }
-  const rooms = roomList(code, showTitle);
+  /** The room between two goes by the name that the other has now. */
+  function call(room) {
+    if (!room?.with) return;
+    page.dataset.with = find("#with").textContent = nameOf(room, me);
+    page.dataset.title = `${page.dataset.with} · Rooms`;
+    showTitle();
+  }
+  const rooms = roomList(code, me, showTitle);
   const all = () => [...list.querySelectorAll(".message")];
 
   function adopt(nodes) {
@@ -183,7 +190,12 @@ export function start(page) {
 
   function wished(wish, text) {
     if (wish.type !== "post") {
-      if (wish.state === "failed") say(`Not changed. ${text}`);
+      const direct = wish.type === "direct";
+      if (wish.state === "failed") say(direct ? text : `Not changed. ${text}`);
+      if (wish.state === "failed" && direct && !field.value) {
+        field.value = `/msg ${wish.text}`;
+        measure();
+      }
       if (wish.state !== "pending") client.forget(wish.id);
       return;
     }
@@ -209,6 +221,15 @@ export function start(page) {
 
   // Who is there, and who is writing
 
+  /** The button that opens the room between this person and another. */
+  function talk({ id, name }) {
+    const whom = make("input");
+    Object.assign(whom, { type: "hidden", name: "person", value: id });
+    const form = make("form", "talk", whom, make("button", "plain", "Message", make("span", "unseen", ` ${name}`)));
+    Object.assign(form, { method: "post", action: "/direct" });
+    return form;
+  }
+
   function showMembers() {
     const people = [...members.values()].sort((a, b) => a.name.localeCompare(b.name));
     find("#here").textContent = `${people.length} here`;
@@ -216,6 +237,7 @@ export function start(page) {
       const item = make("li", hue(person.id), avatar(person.name), make("span", "name", person.name));
       item.dataset.person = person.id;
       if (person.id === me.id) item.append(make("span", "self", "you"));
+      else if (!page.dataset.with) item.append(talk(person));
       const status = away.has(person.id) ? "away" : "online";
       const dot = make("span", "dot");
       dot.setAttribute("aria-hidden", "true");
@@ -304,8 +326,13 @@ export function start(page) {
     left,
     presence,
     typing,
-    rooms: (frame) => rooms.show(frame),
-    mentioned: ({ by, room }) => note(`${by.name} mentions you in ${grouped(room)}`, 15_000),
+    rooms: (frame) => {
+      rooms.show(frame);
+      call(frame.rooms.find((room) => room.code === code));
+    },
+    mentioned: ({ by, room, direct }) =>
+      note(direct ? `${by.name} writes to you` : `${by.name} mentions you in ${grouped(room)}`, 15_000),
+    direct: ({ room }) => { if (room !== code) location.assign(`/rooms/${room}`); },
   });
 
   // What the person does
@@ -352,8 +379,10 @@ export function start(page) {
     who() {
       find(".people").open = true;
       const names = [...members.values()].map((person) => person.name).sort((a, b) => a.localeCompare(b));
-      say(`${names.length} here: ${names.join(", ")}`);
+      const only = page.dataset.with ? "Nobody else can come here. " : "";
+      say(`${only}${names.length} here: ${names.join(", ")}`);
     },
+    msg(text) { client.wish({ id: newId(), type: "direct", text, at: Date.now() }); },
     join(wanted) { location.assign(`/rooms?${new URLSearchParams({ code: wanted })}`); },
     leave() { find("#leave").requestSubmit(); },
     help() { showHelp(() => field.focus()); },

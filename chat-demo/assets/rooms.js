@@ -6,18 +6,23 @@ const upto = (count) => (count > 99 ? "99+" : `${count}`);
 const mentions = (count) => `${upto(count)} ${count === 1 ? "mention" : "mentions"}`;
 export const grouped = (code) => `${code.slice(0, 4)} ${code.slice(4)}`;
 
-/** What is shown of a room: its code, and what is unread in it. */
-function label({ code, unread, mentions: called }) {
-  const parts = [make("span", "code", grouped(code))];
+/** What a room is called: by the other one if it is between two, or by its code. */
+export const nameOf = ({ code, with: other }, me) =>
+  other ? `${other.name}${other.id === me.id ? " (you)" : ""}` : grouped(code);
+
+/** What is shown of a room: its name, and what is unread in it. */
+function label({ code, with: other, unread, mentions: called }, me) {
+  const parts = [make("span", other ? "who" : "code", nameOf({ code, with: other }, me))];
   if (unread) parts.push(" ", make("span", "new", `${upto(unread)} new`));
   if (called) parts.push(" ", make("span", "at", mentions(called)));
   return parts;
 }
 
-/** The list in the page of the room `current`; `onChange` is called when the counts of the others have changed. */
-export function roomList(current, onChange) {
+/** The list of `me` in the page of the room `current`; `onChange` is called when the counts of the others have changed. */
+export function roomList(current, me, onChange) {
   const list = find("#rooms");
-  let rooms = [...list.querySelectorAll("a")].map((link) => ({ code: link.dataset.code, unread: 0, mentions: 0 }));
+  const known = ({ code, with: id, name }) => ({ code, with: id && { id: Number(id), name }, unread: 0, mentions: 0 });
+  let rooms = [...list.querySelectorAll("a")].map((link) => known(link.dataset));
   const others = () => rooms.filter((room) => room.code !== current);
   const sum = (key) => others().reduce((sum, room) => sum + room[key], 0);
 
@@ -30,7 +35,7 @@ export function roomList(current, onChange) {
       const focused = list.contains(document.activeElement) && document.activeElement.dataset.code;
       list.replaceChildren(...rooms.map((room) => {
         const here = room.code === current;
-        const link = make("a", "", ...label(here ? { code: room.code } : room));
+        const link = make("a", "", ...label(here ? { ...room, unread: 0, mentions: 0 } : room, me));
         link.href = `/rooms/${room.code}`;
         link.dataset.code = room.code;
         if (here) link.setAttribute("aria-current", "page");
@@ -56,7 +61,7 @@ export function roomList(current, onChange) {
     choose(after) {
       if (find("dialog")) return;
       const field = make("input");
-      Object.assign(field, { id: "wanted", autocomplete: "off", spellcheck: false, placeholder: "Its code, or a part of it" });
+      Object.assign(field, { id: "wanted", autocomplete: "off", spellcheck: false, placeholder: "A code or a name, or a part of it" });
       const title = make("label", "", "Go to a room");
       title.htmlFor = field.id;
       const options = make("ul", "rooms");
@@ -84,11 +89,13 @@ export function roomList(current, onChange) {
       }
       function search() {
         // Whoever is asked for comes first, then what is new.
-        found = others().filter((room) => room.code.includes(wanted()));
+        const name = field.value.trim().toLocaleLowerCase();
+        const fits = (room) => (wanted() && room.code.includes(wanted())) || nameOf(room, me).toLocaleLowerCase().includes(name);
+        found = others().filter(fits);
         found.sort((a, b) => b.mentions - a.mentions || b.unread - a.unread);
         at = 0;
         options.replaceChildren(...found.map((room, index) => {
-          const option = make("li", "", ...label(room));
+          const option = make("li", "", ...label(room, me));
           option.id = `option-${index}`;
           option.setAttribute("role", "option");
           option.addEventListener("click", () => go(room));

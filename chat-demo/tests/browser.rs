@@ -49,6 +49,14 @@ async fn two_rooms_by_keys_alone() {
     tokio::task::block_in_place(|| program::run(&mut test));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_talk_with_each_other_alone() {
+    let Some(mut test) = script("direct.mjs") else { return };
+    let server = Server::with_limits(chat_demo::config::Limits::default()).await;
+    test.env("BASE", server.app.url());
+    tokio::task::block_in_place(|| program::run(&mut test));
+}
+
 #[test]
 fn two_browsers_come_back_when_the_program_does() {
     let Some(mut test) = script("restart.mjs") else { return };

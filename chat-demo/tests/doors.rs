@@ -2,7 +2,7 @@
 
 mod support;
 
-use chat_demo::domain::{Pair, PersonId};
+use chat_demo::domain::PersonId;
 use serde_json::json;
 use support::files::{exchange, form, head, send};
 use support::socket::Socket;
@@ -73,10 +73,21 @@ async fn try_each_door(who: &Visitor, code: &str) -> Vec<(String, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_with_the_code_is_answered_at_each_door_as_if_the_room_did_not_exist() {
     let server = Server::start().await;
-    let [(ada, _), (bob, _), (eve, _)] =
+    let [(ada, shared), (bob, _), (eve, _)] =
         [server.founder("Ada").await, server.founder("Bob").await, server.founder("Eve").await];
-    let pair = Pair::of(id(&server, &ada).await, id(&server, &bob).await);
-    let code = server.app.rooms().between(pair).await.unwrap().to_string();
+    let bobs_id = id(&server, &bob).await.0.to_string();
+    // Nobody begins to talk with a stranger, whose name they would learn.
+    for person in [&bobs_id, "99"] {
+        let answer = ada.post("/direct", &[("person", person)]).await;
+        assert_eq!((answer.status, answer.body.contains("Nobody in your rooms")), (422, true));
+        assert!(!answer.body.contains("Bob"), "{}", answer.body);
+    }
+    for who in [&ada, &bob] {
+        assert_eq!(who.get(&format!("/rooms/{shared}")).await.status, 200);
+    }
+    let opened = ada.post("/direct", &[("person", &bobs_id)]).await;
+    let code = opened.header("location").unwrap().rsplit('/').next().unwrap().to_owned();
+    assert_eq!(ada.post("/direct", &[("person", &bobs_id)]).await.header("location"), opened.header("location"));
     let mut socket = ada.join(&code, 0).await;
     socket.post("ada-0001", "for Bob alone").await;
     socket.next_of("stored").await;

@@ -41,7 +41,7 @@ pub(crate) fn mentioned(text: &str, author: PersonId, people: &[Person]) -> Vec<
 }
 
 /// How many bytes of `text` are this name, if it begins with it.
-fn matched(text: &str, name: &str) -> Option<usize> {
+pub(super) fn matched(text: &str, name: &str) -> Option<usize> {
     let mut chars = text.chars();
     for expected in name.chars() {
         let found = chars.next()?;

@@ -2,7 +2,7 @@
 
 use registry::{Namespace, Overflow, PubSub, Subscription};
 
-use super::{DisplayName, Person, PersonId};
+use super::{DisplayName, Person, PersonId, Visits};
 use crate::store::{Store, StoreError};
 
 /// Names that wait for one listener. It is told the last one whatever happens.
@@ -13,12 +13,14 @@ const WAITING: usize = 2;
 pub struct People {
     store: Store,
     names: PubSub<Person>,
+    visits: Visits,
 }
 
 impl People {
     /// Those in the store, who are told of within `namespace`.
     pub fn new(namespace: &Namespace, store: Store) -> Self {
-        Self { store, names: namespace.pubsub() }
+        let visits = Visits::new(namespace, store.clone());
+        Self { store, names: namespace.pubsub(), visits }
     }
 
     /// Gives somebody another name, and tells all who listen; none if there is nobody of this number.
@@ -29,15 +31,16 @@ impl People {
     pub async fn rename(&self, person: PersonId, name: DisplayName) -> Result<Option<Person>, StoreError> {
         let renamed = self.store.rename_person(person, name).await?;
         if let Some(person) = &renamed {
-            self.tell(person);
+            self.tell(person).await;
         }
         Ok(renamed)
     }
 
     /// Tells all who listen what somebody is called, after it was stored.
-    pub(crate) fn tell(&self, person: &Person) {
+    pub(crate) async fn tell(&self, person: &Person) {
         // Refused only when the program ends.
         let _ = self.names.try_publish(&topic(person.id), person.clone());
+        self.visits.tell_renamed(person.id).await;
     }
 
     /// Hears of each name of somebody from now on; none when the program ends.

@@ -2,7 +2,7 @@
 
 use registry::{Namespace, Overflow, PubSub, Subscription};
 
-use super::{Message, Person, PersonId, RoomCode, Seq};
+use super::{Message, Person, PersonId, RoomCode, RoomKind, Seq};
 use crate::store::{Store, StoreError, Visit};
 
 /// Updates that wait for one listener. Whoever misses some looks at all of their rooms again.
@@ -21,9 +21,13 @@ pub(crate) enum VisitUpdate {
         seq: Seq,
         /// By whom.
         by: Person,
+        /// Whether it is a room between the two.
+        direct: bool,
     },
     /// They have seen notifications, or want them otherwise.
     Notices,
+    /// Somebody with whom they have a room between two has another name.
+    Renamed,
 }
 
 /// Everybody's rooms: those they have been in and have not left for good. What is read is kept in the store.
@@ -100,10 +104,24 @@ impl Visits {
     }
 
     /// Tells those whom a message mentions.
-    pub(crate) fn tell_mentioned(&self, room: RoomCode, message: &Message) {
+    pub(crate) fn tell_mentioned(&self, room: RoomCode, kind: &RoomKind, message: &Message) {
+        let direct = matches!(kind, RoomKind::Direct(_));
         for person in &message.mentions {
             let by = message.author.clone();
-            self.tell(person.id, VisitUpdate::Mentioned { room, seq: message.seq, by });
+            self.tell(person.id, VisitUpdate::Mentioned { room, seq: message.seq, by, direct });
+        }
+    }
+
+    /// Tells somebody that this room is one of theirs.
+    pub(crate) fn tell_of(&self, person: PersonId, room: RoomCode) {
+        self.tell(person, VisitUpdate::Changed(room));
+    }
+
+    /// Tells all with whom somebody has a room between two that it has another name now.
+    pub(crate) async fn tell_renamed(&self, person: PersonId) {
+        match self.store.counterparts(person).await {
+            Ok(people) => people.into_iter().for_each(|other| self.tell(other, VisitUpdate::Renamed)),
+            Err(error) => tracing::warn!(%error, "nobody elsewhere is told of a new name"),
         }
     }
 

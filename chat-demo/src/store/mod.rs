@@ -5,6 +5,7 @@
 //! stored at the same moment is one transaction; with PostgreSQL (feature `postgres`) a bounded pool of connections does.
 
 mod accounts;
+mod direct;
 mod notices;
 mod password_hash;
 mod place;
@@ -28,6 +29,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 pub use accounts::{Account, AccountOf, NewSession};
+pub use direct::Opened;
 pub use notices::Notice;
 pub use password_hash::PasswordHash;
 pub(crate) use place::Place;
@@ -37,7 +39,7 @@ use server::StoreServer;
 pub use token::SessionToken;
 pub use visits::Visit;
 
-use crate::domain::{Body, Draft, Message, Pair, PersonId, Revision, RoomCode, RoomKind, Seq, UnixMillis};
+use crate::domain::{Body, Draft, Message, PersonId, Revision, RoomCode, RoomKind, Seq, UnixMillis};
 
 const STORE: Service<ServerRef<StoreServer>> = Service::new("store");
 
@@ -160,16 +162,6 @@ impl Store {
     /// [`StoreError`], as for everything here.
     pub async fn room(&self, code: RoomCode) -> Result<Option<RoomKind>, StoreError> {
         self.ask(|reply| Request::Room { code, reply }).await
-    }
-
-    /// The code of the room between two people: of the one that there is, or else of a new one, which gets `code`; none
-    /// if another room has that.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`], as for everything here.
-    pub async fn room_between(&self, pair: Pair, code: RoomCode) -> Result<Option<RoomCode>, StoreError> {
-        self.ask(|reply| Request::RoomBetween { pair, code, at: UnixMillis::now(), reply }).await
     }
 
     /// Stores messages of one room, numbered in this order after what it has. When it returns they

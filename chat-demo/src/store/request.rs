@@ -2,10 +2,11 @@
 
 use supervisor::Reply;
 
+use super::direct::DirectRequest;
 use super::notices::NoticeRequest;
 use super::{Account, AccountOf, Changed, NewSession, Page, PasswordHash, SessionToken, StoreError, Stored, Visit};
 use crate::domain::{
-    Body, DisplayName, Draft, LoginName, Message, Pair, Person, PersonId, Revision, RoomCode, RoomKind, Seq, UnixMillis,
+    Body, DisplayName, Draft, LoginName, Message, Person, PersonId, Revision, RoomCode, RoomKind, Seq, UnixMillis,
 };
 
 pub(super) type Answer<T> = Reply<Result<T, StoreError>>;
@@ -21,12 +22,6 @@ pub(crate) enum Request {
     Room {
         code: RoomCode,
         reply: Answer<Option<RoomKind>>,
-    },
-    RoomBetween {
-        pair: Pair,
-        code: RoomCode,
-        at: UnixMillis,
-        reply: Answer<Option<RoomCode>>,
     },
     Append {
         room: RoomCode,
@@ -122,6 +117,7 @@ pub(crate) enum Request {
         reply: Answer<Vec<PersonId>>,
     },
     Notice(NoticeRequest),
+    Direct(DirectRequest),
     Secret {
         name: &'static str,
         fresh: String,
@@ -135,13 +131,14 @@ pub(crate) enum Request {
 impl Request {
     /// Whether it needs the right to write: what changes something, and the question whether that could be done.
     pub(super) fn writes(&self) -> bool {
-        if let Self::Notice(request) = self {
-            return request.writes();
+        match self {
+            Self::Notice(request) => return request.writes(),
+            Self::Direct(request) => return request.writes(),
+            _ => {}
         }
         matches!(
             self,
             Self::CreateRoom { .. }
-                | Self::RoomBetween { .. }
                 | Self::Append { .. }
                 | Self::Change { .. }
                 | Self::NamePerson { .. }

@@ -3,7 +3,9 @@
 use thiserror::Error;
 
 use super::Changed;
-use crate::domain::{Attachment, Body, DisplayName, Kind, Message, MessageState, Pair, Person, PersonId, RoomKind};
+use crate::domain::{
+    Attachment, Body, DisplayName, Kind, Message, MessageState, Pair, Person, PersonId, RoomKind, mentioned,
+};
 
 /// The number of the kind of rooms between two people.
 pub(super) const DIRECT: i64 = 1;
@@ -35,6 +37,18 @@ pub(super) fn changeable(found: Option<Message>, author: PersonId, body: Option<
         (_, Some(body)) if *body == message.body => Err(Changed::Done(message)),
         _ => Ok(message),
     }
+}
+
+/// Whom a message of `author` mentions: of those that its room is known to, and in a room between two always the other of `both`.
+pub(super) fn meant(body: &Body, author: PersonId, known: &[Person], both: &[Person]) -> Vec<Person> {
+    let mut meant = mentioned(body.as_str(), author, known);
+    for person in both.iter().filter(|person| person.id != author) {
+        if meant.iter().all(|known| known.id != person.id) {
+            meant.push(person.clone());
+        }
+    }
+    meant.sort_by_key(|person| person.id);
+    meant
 }
 
 /// Whom a message mentions, from lines of number and name.

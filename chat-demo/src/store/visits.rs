@@ -2,7 +2,7 @@
 
 use super::request::Request;
 use super::{Store, StoreError};
-use crate::domain::{PersonId, RoomCode, Seq, UnixMillis};
+use crate::domain::{Person, PersonId, RoomCode, Seq, UnixMillis};
 
 /// How many of somebody's rooms are told of: those that became theirs last.
 pub(super) const LISTED: u32 = 50;
@@ -14,7 +14,7 @@ pub(super) const KNOWN: u32 = 1000;
 pub(super) const COUNTED: u32 = 100;
 
 /// One of somebody's rooms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visit {
     /// Which.
     pub room: RoomCode,
@@ -26,6 +26,8 @@ pub struct Visit {
     pub mentions: u64,
     /// Whether they want no notifications from it.
     pub quiet: bool,
+    /// With whom, by the name of now, if it is a room between two: themselves, if nobody else is in it.
+    pub with: Option<Person>,
 }
 
 impl Visit {

@@ -42,6 +42,11 @@ impl Bounds {
         self.rooms.take(room, now)
     }
 
+    /// Somebody wants to do something apart from a room; how long they have to wait if they have done too much.
+    pub(crate) fn do_something(&self, person: PersonId) -> Result<(), Duration> {
+        self.people.take(person, Instant::now())
+    }
+
     /// A place for another socket, if there is one.
     pub(crate) fn place(self: &Arc<Self>, address: ClientAddress) -> Option<SocketPlace> {
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);

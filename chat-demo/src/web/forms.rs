@@ -133,7 +133,7 @@ async fn remember(web: &Web, headers: &HeaderMap, name: DisplayName) -> Result<O
     {
         // It goes on for as long as it was given.
         let person = web.store.name_person(NewSession::lasting(token, lasts), name).await?;
-        web.people.tell(&person);
+        web.people.tell(&person).await;
         return Ok(None);
     }
     let session = NewSession::lasting(SessionToken::random(), lasts);

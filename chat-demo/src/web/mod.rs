@@ -9,6 +9,7 @@ mod bounds;
 mod bucket;
 mod compress;
 mod cookie;
+mod direct;
 mod endpoint;
 mod files;
 mod forms;
@@ -106,6 +107,7 @@ fn router(web: &Web) -> Router {
         .route("/rooms", get(forms::find_room).post(forms::create_room))
         .route("/rooms/{code}", get(rooms::show))
         .route("/rooms/{code}/messages", get(rooms::past).post(rooms::post))
+        .route("/direct", post(direct::open))
         .route("/rooms/{code}/leave", post(rooms::leave))
         .route("/rooms/{code}/quiet", post(notifications::quiet))
         .route("/notifications", get(notifications::list))

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use super::forms::{bad_form, malformed, visitor};
 use super::page::{RoomView, room, sentence, unknown_room};
 use super::socket::{Past, Said};
-use super::{Web, page, unavailable};
-use crate::domain::room::{EnterError, Entry, PostError};
-use crate::domain::{Body, ClientId, Kind, Person, RoomCode, Seq};
+use super::{Web, direct, page, unavailable};
+use crate::domain::room::{EnterError, Entry, PostError, Telling};
+use crate::domain::{Body, ClientId, Kind, Person, RoomCode, RoomKind, Seq};
 use crate::store::{Page, SessionToken, StoreError, Visit};
 use crate::telemetry;
 
@@ -134,6 +134,13 @@ pub(super) async fn post(
             telemetry::refused("rate");
             (StatusCode::TOO_MANY_REQUESTS, "this was not sent: you, or all in this room, are sending very fast".into())
         }
+        Ok(body) if body.as_str().starts_with(direct::COMMAND) => {
+            let telling = Telling::Written(body.as_str()[direct::COMMAND.len()..].to_owned());
+            match direct::tell(&web, &author, id, telling).await {
+                Ok(room) => return Redirect::to(&format!("/rooms/{room}")).into_response(),
+                Err(refusal) => refusal,
+            }
+        }
         Ok(body) => match web.rooms.post(code, author.clone(), id, Kind::Text, body).await {
             Ok(_) => return Redirect::to(&format!("/rooms/{code}")).into_response(),
             Err(PostError::Unknown) => return nowhere(code, Some(&author)),
@@ -186,6 +193,10 @@ pub(super) async fn view(
     let members = web.rooms.members(entry).await;
     let away = web.presences.away(members.iter().map(|person| person.id).collect()).await;
     let visits = visits(web, code, viewer).await;
+    let with = match (entry.kind(), viewer) {
+        (RoomKind::Direct(pair), Some(viewer)) => web.store.person(pair.other(viewer.id)).await?,
+        _ => None,
+    };
     let notices = match viewer {
         Some(viewer) => web.notifications.unseen(viewer.id, Some(code)).await.unwrap_or_default(),
         None => 0,
@@ -200,6 +211,7 @@ pub(super) async fn view(
     Ok(room(&RoomView {
         code,
         viewer,
+        with: with.as_ref(),
         members: &members,
         away: &away,
         visits: &visits,

@@ -270,7 +270,7 @@ await step("codes that are none, and rooms that are not there yet", async () => 
   await page.click("text=Join");
   assert.match(await page.locator("main").innerText(), /“O” is never part of a room code/);
   await accessible(page, "malformed code");
-  await page.goto(`${BASE}rooms/ZZZZZZZZ`);
+  await page.goto(`${BASE}rooms/YYYYYYYY`);
   assert.match(await page.locator("main").innerText(), /There is no such room yet/);
   await accessible(page, "unknown room");
   await page.fill("#name", "Cleo");

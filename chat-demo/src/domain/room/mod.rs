@@ -7,6 +7,7 @@ mod entry;
 mod logic;
 mod outbox;
 mod server;
+mod tell;
 #[cfg(test)]
 mod tests;
 
@@ -21,14 +22,14 @@ use tokio::time::{Instant, sleep};
 
 pub use entry::{EnterError, Entry};
 pub(crate) use outbox::{Closed, Event};
+pub(crate) use tell::{TellError, Telling, Told};
 
 use self::logic::ConnectionId;
 use self::outbox::{Inbox, outbox};
 use self::server::{RoomMessage, RoomServer};
 use super::presence::Presences;
 use super::{
-    Attachment, Body, ClientId, Draft, Kind, Message, Pair, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
-    Visits,
+    Attachment, Body, ClientId, Draft, Kind, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis, Visits,
 };
 use crate::config::Limits;
 use crate::store::{Store, StoreError};
@@ -205,21 +206,6 @@ impl Rooms {
             return Err(CreateError::Reserved);
         }
         Ok(self.store.create_room(code).await.map(drop)?)
-    }
-
-    /// The room between two people: the one that there is, or else a new one.
-    ///
-    /// # Errors
-    ///
-    /// [`CreateError`], in which case there is no new room.
-    pub async fn between(&self, pair: Pair) -> Result<RoomCode, CreateError> {
-        for _ in 0..DRAWS {
-            let code = RoomCode::random_reserved(&mut rand::rng());
-            if let Some(code) = self.store.room_between(pair, code).await? {
-                return Ok(code);
-            }
-        }
-        Err(CreateError::NoFreeCode)
     }
 
     /// Says something in a room. When it returns, the message is stored.

@@ -273,7 +273,7 @@ impl RoomServer {
                     // Those who hear it hear it before its author hears that it is stored: if the log is behind,
                     // nothing is acknowledged that this incarnation did not pass on.
                     if let Applied::Next(message) = self.log.apply(message)? {
-                        self.visits.tell_mentioned(self.code, &message);
+                        self.visits.tell_mentioned(self.code, &self.kind, &message);
                         self.tell_elsewhere(cx);
                         self.stop_typing(message.author.id, cx);
                         self.broadcast(&Event::Message(message), cx);

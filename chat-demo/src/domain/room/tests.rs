@@ -6,7 +6,7 @@ use tokio::time::{Instant, advance};
 
 use super::*;
 use crate::domain::presence::Presences;
-use crate::domain::{DisplayName, PersonId};
+use crate::domain::{AddressError, DisplayName, PersonId};
 use crate::store::{Location, NewSession, Place, SessionToken, sqlite};
 
 struct Fixture {
@@ -159,7 +159,15 @@ async fn whoever_may_not_be_in_a_room_neither_joins_nor_says_nor_changes_anythin
         people.push(store.name_person(session, DisplayName::parse(who).unwrap()).await.unwrap());
     }
     let [ada, bob, eve] = people.try_into().unwrap();
-    let code = rooms.between(Pair::of(bob.id, ada.id)).await.unwrap();
+    for who in [&ada, &bob] {
+        store.visit(who.id, fixture.code).await.unwrap();
+    }
+    let id = || ClientId::parse("client-0").unwrap();
+    let code = rooms.tell(&bob, id(), Telling::Written("@Ada".into())).await.unwrap().room;
+    for telling in [Telling::To(ada.id, "hello".into()), Telling::Written("Ada hello".into())] {
+        let told = rooms.tell(&eve, id(), telling).await;
+        assert!(matches!(told, Err(TellError::Address(AddressError::Nobody))), "{told:?}");
+    }
     let say = async |author: &Person, id: &str| {
         let (id, body) = (ClientId::parse(id).unwrap(), Body::parse("hello").unwrap());
         rooms.post(code, author.clone(), id, Kind::Text, body).await

@@ -1,6 +1,7 @@
 //! PostgreSQL: a bounded pool of connections.
 
 mod accounts;
+mod direct;
 mod notices;
 mod place;
 mod rooms;

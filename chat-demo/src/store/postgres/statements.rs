@@ -4,14 +4,13 @@ use deadpool_postgres::Object;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::visits;
 use super::workers::{Cause, Standby};
+use super::{direct, visits};
 use crate::domain::{
     Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
-    mentioned,
 };
 use crate::store::row::{
-    all_mentioned, attachment, attachment_text, changeable, kind, kind_code, signed, state, state_code, unsigned,
+    all_mentioned, attachment, attachment_text, changeable, kind, kind_code, meant, signed, state, state_code, unsigned,
 };
 use crate::store::{Changed, Page, Stored};
 
@@ -44,6 +43,7 @@ pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) 
         true => visits::known(&tx, room).await?,
         false => Vec::new(),
     };
+    let both = direct::both(&tx, room).await?;
     let mut all = Vec::with_capacity(drafts.len());
     for draft in drafts {
         let (code, id, name) = (room.as_str(), draft.author.id.0, draft.author.name.as_str());
@@ -54,8 +54,11 @@ pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) 
         all.push(match inserted {
             Some(row) => {
                 let seq = Seq(unsigned(row.get(0)));
+                for person in &both {
+                    direct::call(&tx, person.id, room, seq, draft.at).await?;
+                }
                 visits::said(&tx, draft.author.id, room, seq).await?;
-                let mentions = mentioned(draft.body.as_str(), draft.author.id, &known);
+                let mentions = meant(&draft.body, draft.author.id, &known, &both);
                 if !mentions.is_empty() {
                     visits::mention(&tx, room, seq, draft.at, &mentions).await?;
                 }
@@ -96,7 +99,8 @@ pub(super) async fn change(
     }
     message.body = body.unwrap_or_else(Body::empty);
     if !message.mentions.is_empty() || message.body.as_str().contains('@') {
-        message.mentions = mentioned(message.body.as_str(), author, &visits::known(&tx, room).await?);
+        let both = if message.state == MessageState::Deleted { Vec::new() } else { direct::both(&tx, room).await? };
+        message.mentions = meant(&message.body, author, &visits::known(&tx, room).await?, &both);
         visits::mention(&tx, room, seq, message.at, &message.mentions).await?;
     }
     let sql = "UPDATE messages SET body = $3, revision = $4, state = $5, attachment = $6 WHERE room = $1 AND seq = $2";

@@ -10,7 +10,12 @@ use crate::store::row::{signed, unsigned};
 use crate::store::visits::{COUNTED, KNOWN, LISTED};
 
 /// Whether the room is somebody's since now.
-pub(super) async fn visit(db: &Object, id: PersonId, room: RoomCode, at: UnixMillis) -> Result<bool, Cause> {
+pub(super) async fn visit(
+    db: &impl GenericClient,
+    id: PersonId,
+    room: RoomCode,
+    at: UnixMillis,
+) -> Result<bool, Cause> {
     let sql = "INSERT INTO visits (person, room, since, read_seq)
                SELECT $1, $2, $3, coalesce(max(seq), 0) FROM messages WHERE room = $2
                ON CONFLICT DO NOTHING";
@@ -46,8 +51,10 @@ pub(super) async fn visits(db: &Object, id: PersonId) -> Result<Vec<Visit>, Caus
                    (SELECT count(*) FROM (SELECT 1 FROM mentions
                        WHERE mentions.person = visits.person AND mentions.room = visits.room AND seq > read_seq
                        LIMIT $3) AS unread),
-                   quiet
-               FROM visits WHERE person = $1 ORDER BY since DESC, room LIMIT $2";
+                   quiet, people.id, people.name
+               FROM visits JOIN rooms ON code = room
+                   LEFT JOIN people ON kind = 1 AND people.id = CASE WHEN one = person THEN other ELSE one END
+               WHERE person = $1 ORDER BY since DESC, room LIMIT $2";
     let statement = db.prepare_cached(sql).await?;
     let rows = db.query(&statement, &[&id.0, &i64::from(LISTED), &i64::from(COUNTED)]).await?;
     let visit = |row: &tokio_postgres::Row| {
@@ -57,6 +64,7 @@ pub(super) async fn visits(db: &Object, id: PersonId) -> Result<Vec<Visit>, Caus
             last: Seq(unsigned(row.get(2))),
             mentions: unsigned(row.get(3)),
             quiet: row.get(4),
+            with: row.get::<_, Option<i64>>(5).map(|_| person(row, 5)).transpose()?,
         })
     };
     rows.iter().rev().map(visit).collect()

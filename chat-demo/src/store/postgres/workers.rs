@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use super::place::{CONNECTIONS, Place};
-use super::{accounts, notices, rooms, statements, visits};
+use super::{accounts, direct, notices, rooms, statements, visits};
 use crate::store::StoreError;
 use crate::store::request::{Answer, Request};
 use crate::telemetry;
@@ -56,9 +56,6 @@ async fn perform(pool: Pool, request: Request) {
             answer(reply, db, async |db| rooms::create_room(db, code, at).await).await
         }
         Request::Room { code, reply } => answer(reply, db, async |db| rooms::room(db, code).await).await,
-        Request::RoomBetween { pair, code, at, reply } => {
-            answer(reply, db, async |db| rooms::room_between(db, pair, code, at).await).await
-        }
         Request::Append { room, drafts, reply } => {
             answer(reply, db, async move |db| statements::append(db, room, drafts).await).await
         }
@@ -110,6 +107,7 @@ async fn perform(pool: Pool, request: Request) {
         Request::Visits { person, reply } => answer(reply, db, async |db| visits::visits(db, person).await).await,
         Request::Visitors { room, reply } => answer(reply, db, async |db| visits::visitors(db, room).await).await,
         Request::Notice(request) => notices::perform(request, db).await,
+        Request::Direct(request) => direct::perform(request, db).await,
         Request::Secret { name, fresh, reply } => {
             answer(reply, db, async |db| accounts::secret(db, name, &fresh).await).await
         }

@@ -17,7 +17,6 @@ impl Request {
         match self {
             Self::CreateRoom { reply, .. } => untried(reply),
             Self::Room { reply, .. } => untried(reply),
-            Self::RoomBetween { reply, .. } => untried(reply),
             Self::Append { reply, .. } => untried(reply),
             Self::Change { reply, .. } => untried(reply),
             Self::LastRevision { reply, .. } => untried(reply),
@@ -33,6 +32,7 @@ impl Request {
             Self::Visits { reply, .. } => untried(reply),
             Self::Visitors { reply, .. } => untried(reply),
             Self::Notice(request) => request.refuse(),
+            Self::Direct(request) => request.refuse(),
             Self::Secret { reply, .. } => untried(reply),
             Self::Ping { reply } => untried(reply),
         }
@@ -43,9 +43,6 @@ impl Request {
         match self {
             Self::CreateRoom { code, at, reply } => answer(reply, within(db, |db| rooms::create_room(db, code, at))),
             Self::Room { code, reply } => answer(reply, rooms::room(db, code)),
-            Self::RoomBetween { pair, code, at, reply } => {
-                answer(reply, within(db, |db| rooms::room_between(db, pair, code, at)))
-            }
             Self::Append { room, drafts, reply } => {
                 answer(reply, within(db, |db| statements::append(db, room, drafts)))
             }
@@ -83,6 +80,7 @@ impl Request {
             Self::Visits { person, reply } => answer(reply, visits::visits(db, person)),
             Self::Visitors { room, reply } => answer(reply, visits::visitors(db, room)),
             Self::Notice(request) => request.execute(db),
+            Self::Direct(request) => request.execute(db),
             Self::Secret { name, fresh, reply } => answer(reply, within(db, |db| accounts::secret(db, name, &fresh))),
             Self::Ping { reply } => answer(reply, db.query_row("SELECT 1", [], |_| Ok(()))),
         }

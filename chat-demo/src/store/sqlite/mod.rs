@@ -2,6 +2,7 @@
 
 mod accounts;
 mod database;
+mod direct;
 mod execute;
 mod notices;
 mod rooms;

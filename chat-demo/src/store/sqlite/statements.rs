@@ -2,13 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::visits;
+use super::{direct, visits};
 use crate::domain::{
     Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
-    mentioned,
 };
 use crate::store::row::{
-    all_mentioned, attachment, attachment_text, changeable, kind, kind_code, signed, state, state_code, unsigned,
+    all_mentioned, attachment, attachment_text, changeable, kind, kind_code, meant, signed, state, state_code, unsigned,
 };
 use crate::store::{Changed, Page, Stored};
 
@@ -33,6 +32,7 @@ pub(super) fn append(db: &Connection, room: RoomCode, drafts: Vec<Draft>) -> rus
         true => visits::known(db, room)?,
         false => Vec::new(),
     };
+    let both = direct::both(db, room)?;
     drafts
         .into_iter()
         .map(|draft| {
@@ -53,8 +53,11 @@ pub(super) fn append(db: &Connection, room: RoomCode, drafts: Vec<Draft>) -> rus
                 .optional()?;
             match inserted {
                 Some(seq) => {
+                    for person in &both {
+                        direct::call(db, person.id, room, seq, draft.at)?;
+                    }
                     visits::said(db, draft.author.id, room, seq)?;
-                    let mentions = mentioned(draft.body.as_str(), draft.author.id, &known);
+                    let mentions = meant(&draft.body, draft.author.id, &known, &both);
                     if !mentions.is_empty() {
                         visits::mention(db, room, seq, draft.at, &mentions)?;
                     }
@@ -90,7 +93,8 @@ pub(super) fn change(
     }
     message.body = body.unwrap_or_else(Body::empty);
     if !message.mentions.is_empty() || message.body.as_str().contains('@') {
-        message.mentions = mentioned(message.body.as_str(), author, &visits::known(db, room)?);
+        let both = if message.state == MessageState::Deleted { Vec::new() } else { direct::both(db, room)? };
+        message.mentions = meant(&message.body, author, &visits::known(db, room)?, &both);
         visits::mention(db, room, seq, message.at, &message.mentions)?;
     }
     db.prepare_cached(

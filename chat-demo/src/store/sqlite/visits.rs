@@ -52,8 +52,10 @@ pub(super) fn visits(db: &Connection, id: PersonId) -> rusqlite::Result<Vec<Visi
              (SELECT coalesce(max(seq), 0) FROM messages WHERE messages.room = visits.room),
              (SELECT count(*) FROM (SELECT 1 FROM mentions
                  WHERE mentions.person = visits.person AND mentions.room = visits.room AND seq > read_seq LIMIT ?3)),
-             quiet
-         FROM visits WHERE person = ?1 ORDER BY since DESC, room LIMIT ?2",
+             quiet, people.id, people.name
+         FROM visits JOIN rooms ON code = room
+             LEFT JOIN people ON kind = 1 AND people.id = CASE WHEN one = person THEN other ELSE one END
+         WHERE person = ?1 ORDER BY since DESC, room LIMIT ?2",
     )?;
     let rows = statement.query_map(params![id.0, LISTED, COUNTED], |row| {
         let room: String = row.get(0)?;
@@ -63,6 +65,7 @@ pub(super) fn visits(db: &Connection, id: PersonId) -> rusqlite::Result<Vec<Visi
             last: Seq(unsigned(row.get(2)?)),
             mentions: unsigned(row.get(3)?),
             quiet: row.get(4)?,
+            with: row.get::<_, Option<i64>>(5)?.map(|_| person(row, 5)).transpose()?,
         })
     })?;
     let mut visits = rows.collect::<rusqlite::Result<Vec<_>>>()?;

@@ -38,7 +38,7 @@ pub(crate) fn home(person: Option<&Person>, visits: &[Visit], problem: Option<&s
                 }
             }
             @if !visits.is_empty() {
-                nav.card aria-labelledby="yours" { h2 #yours { "Your rooms" } (rooms(visits, None)) }
+                nav.card aria-labelledby="yours" { h2 #yours { "Your rooms" } (rooms(visits, None, person.map(|person| person.id))) }
             }
             p.hint {
                 @if person.is_some() { a href="/account" { "Your account" } " · " a href="/notifications" { "Notifications" } }

@@ -62,7 +62,10 @@ pub(crate) fn notification_settings(visits: &[Visit]) -> Markup {
                 ul.ways {
                     @for visit in visits.iter().rev() {
                         li {
-                            a.code href={ "/rooms/" (visit.room) } { (visit.room.grouped()) }
+                            @match &visit.with {
+                                Some(with) => a.who href={ "/rooms/" (visit.room) } { (with.name) },
+                                None => a.code href={ "/rooms/" (visit.room) } { (visit.room.grouped()) },
+                            }
                             (quiet_form(visit.room, visit.quiet, true))
                         }
                     }

@@ -6,7 +6,7 @@ use super::body::body;
 use super::calendar;
 use super::layout::{brand, layout};
 use super::notifications::quiet_form;
-use super::visits::{rooms, upto};
+use super::visits::{called, rooms, upto};
 use crate::domain::{
     Attachment, ClientId, Kind, MAX_NAME_CHARS, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq,
 };
@@ -22,6 +22,8 @@ pub(crate) struct RoomView<'a> {
     pub(crate) code: RoomCode,
     /// Who looks at it; nobody may write without a name.
     pub(crate) viewer: Option<&'a Person>,
+    /// With whom, if it is a room between two; the viewer, if they talk with themselves.
+    pub(crate) with: Option<&'a Person>,
     /// Who is there.
     pub(crate) members: &'a [Person],
     /// Who of them is away.
@@ -48,7 +50,8 @@ pub(crate) struct RoomView<'a> {
 /// The page of a room.
 pub(crate) fn room(view: &RoomView<'_>) -> Markup {
     let code = view.code;
-    let title = format!("{} · Rooms", code.grouped());
+    let name = view.with.map(|with| called(with, view.viewer.map(|viewer| viewer.id)));
+    let title = format!("{} · Rooms", name.clone().unwrap_or_else(|| code.grouped()));
     let last = view.messages.last().map_or(Seq(0), |message| message.seq);
     let live = view.newest.then_some(view.viewer).flatten();
     layout(
@@ -57,12 +60,16 @@ pub(crate) fn room(view: &RoomView<'_>) -> Markup {
             div.room
                 data-room=[live.map(|_| code)] data-me=[live.map(|me| me.id.0)]
                 data-name=[live.map(|me| me.name.as_str())] data-last=(last) data-revision=(view.revision.0) data-title=(title)
-                data-read=[view.here().map(|visit| visit.read)] {
+                data-with=[name.as_ref()] data-read=[view.here().map(|visit| visit.read)] {
                 header {
                     (brand())
                     div.title {
-                        h1 { span.unseen { "Room " } (code.grouped()) }
-                        button.quiet type="button" data-copy=(code) hidden { "Copy" }
+                        @if let Some(name) = &name {
+                            h1.who { span.unseen { "Conversation with " } span #with { (name) } }
+                        } @else {
+                            h1 { span.unseen { "Room " } (code.grouped()) }
+                            button.quiet type="button" data-copy=(code) hidden { "Copy" }
+                        }
                     }
                     @if view.viewer.is_some() { (bell(view.notices)) (rooms_of(view)) }
                     (people(view))
@@ -96,9 +103,11 @@ fn rooms_of(view: &RoomView<'_>) -> Markup {
             summary { "Rooms" span #elsewhere {} }
             nav aria-label="Your rooms" {
                 h2 { "Your rooms" }
-                (rooms(view.visits, Some(view.code)))
+                (rooms(view.visits, Some(view.code), view.viewer.map(|viewer| viewer.id)))
                 p.hint { a href="/" { "Another room" } }
-                form #leave method="post" action={ "/rooms/" (view.code) "/leave" } { button.quiet { "Leave this room" } }
+                form #leave method="post" action={ "/rooms/" (view.code) "/leave" } {
+                    button.quiet { @if view.with.is_some() { "Close this conversation" } @else { "Leave this room" } }
+                }
                 @if let Some(visit) = view.here() { (quiet_form(view.code, visit.quiet, false)) }
             }
         }
@@ -120,6 +129,7 @@ fn people(view: &RoomView<'_>) -> Markup {
                             (avatar(person))
                             span.name { (person.name) }
                             @if view.viewer.is_some_and(|viewer| viewer.id == person.id) { span.self { "you" } }
+                            @if view.with.is_none() && view.viewer.is_some_and(|viewer| viewer.id != person.id) { (talk(person)) }
                             @let status = if view.away.contains(&person.id) { "away" } else { "online" };
                             span.presence data-status=(status) { span.dot aria-hidden="true" {} (status) }
                         }
@@ -130,6 +140,16 @@ fn people(view: &RoomView<'_>) -> Markup {
                     p.hint { a href={ "/account?room=" (view.code) } { "Your account" } }
                 }
             }
+        }
+    }
+}
+
+/// The button that opens the room between the viewer and somebody.
+fn talk(person: &Person) -> Markup {
+    html! {
+        form.talk method="post" action="/direct" {
+            input type="hidden" name="person" value=(person.id.0);
+            button.plain { "Message" span.unseen { " " (person.name) } }
         }
     }
 }
@@ -155,9 +175,15 @@ fn log(view: &RoomView<'_>) -> Markup {
             a.earlier #earlier href={ "/rooms/" (view.code) "?before=" (first) } { "Earlier messages" }
         }
         div #empty.empty hidden[!view.messages.is_empty()] {
-            p { "Nobody has said anything yet. Pass this code on, or the address of this page:" }
-            strong.big-code { (view.code.grouped()) }
-            button.quiet type="button" data-copy="link" hidden { "Copy the link" }
+            @if view.with.is_some_and(|with| view.viewer.is_some_and(|viewer| viewer.id == with.id)) {
+                p { "Nobody but you can read what you write here." }
+            } @else if let Some(with) = view.with {
+                p { "Nobody but " (with.name) " and you can read what is said here." }
+            } @else {
+                p { "Nobody has said anything yet. Pass this code on, or the address of this page:" }
+                strong.big-code { (view.code.grouped()) }
+                button.quiet type="button" data-copy="link" hidden { "Copy the link" }
+            }
         }
         div role="log" aria-label="Messages" {
             @let unread = view.here().and_then(|visit| unread(view, visit.read));

@@ -2,24 +2,33 @@
 
 use maud::{Markup, html};
 
-use crate::domain::RoomCode;
+use crate::domain::{Person, PersonId, RoomCode};
 use crate::store::Visit;
 
-/// The list; the room that is looked at shows no counts.
-pub(super) fn rooms(visits: &[Visit], current: Option<RoomCode>) -> Markup {
+/// The list of `me`; the room that is looked at shows no counts.
+pub(super) fn rooms(visits: &[Visit], current: Option<RoomCode>, me: Option<PersonId>) -> Markup {
     html! {
         ul.rooms #rooms {
             @for visit in visits {
                 @let here = current == Some(visit.room);
                 li {
-                    a href={ "/rooms/" (visit.room) } data-code=(visit.room) aria-current=[here.then_some("page")] {
-                        span.code { (visit.room.grouped()) }
+                    a href={ "/rooms/" (visit.room) } data-code=(visit.room) aria-current=[here.then_some("page")]
+                        data-with=[visit.with.as_ref().map(|with| with.id.0)] data-name=[visit.with.as_ref().map(|with| &with.name)] {
+                        @match &visit.with {
+                            Some(with) => span.who { (called(with, me)) },
+                            None => span.code { (visit.room.grouped()) },
+                        }
                         @if !here { (counts(visit)) }
                     }
                 }
             }
         }
     }
+}
+
+/// What the room between `me` and somebody is called: by the other, or as one's own.
+pub(super) fn called(with: &Person, me: Option<PersonId>) -> String {
+    if me == Some(with.id) { format!("{} (you)", with.name) } else { with.name.to_string() }
 }
 
 fn counts(visit: &Visit) -> Markup {

@@ -25,7 +25,10 @@ fn kinds(frames: &[Value]) -> Vec<&str> {
 #[test]
 fn what_a_client_says_is_read() {
     let frames = documented("client");
-    assert_eq!(kinds(&frames)[..9], ["join", "post", "edit", "delete", "nick", "typing", "active", "read", "ping"]);
+    assert_eq!(
+        kinds(&frames),
+        ["join", "post", "edit", "delete", "nick", "direct", "typing", "active", "read", "ping"]
+    );
     for frame in &frames {
         let read = serde_json::from_value::<ClientFrame>(frame.clone());
         assert!(read.is_ok(), "{read:?}: {frame}");
@@ -90,6 +93,12 @@ fn what_the_server_says_is_as_it_is_said() {
         ServerFrame::Changed(Said::from(&gone)),
         ServerFrame::Stored { id: "k3v9qzt2-0001".into(), seq: Seq(42), at: said.at },
         ServerFrame::Done { id: "k3v9qzt2-0002".into() },
+        ServerFrame::Direct {
+            id: "k3v9qzt2-0006".into(),
+            room: "ZKQ2MXPD".into(),
+            with: Who::from(&bob),
+            seq: Some(Seq(1)),
+        },
         ServerFrame::Refused {
             id: Some("k3v9qzt2-0004".into()),
             reason: "rate".into(),
@@ -102,8 +111,20 @@ fn what_the_server_says_is_as_it_is_said() {
         ServerFrame::Presence { id: bob.id, status: word(Status::Online).into() },
         ServerFrame::Typing { id: bob.id, on: true },
         ServerFrame::Pong {},
-        ServerFrame::Rooms { rooms: vec![Unread { code: "7KQ2MXPD".into(), unread: 3, mentions: 1 }], notices: 1 },
-        ServerFrame::Mentioned { room: "7KQ2MXPD".into(), seq: Seq(12), by: Who::from(&bob) },
+        ServerFrame::Rooms {
+            rooms: vec![
+                Unread { code: "7KQ2MXPD".into(), unread: 3, mentions: 1, with: None },
+                Unread {
+                    code: "ZKQ2MXPD".into(),
+                    unread: 1,
+                    mentions: 1,
+                    with: Some(Who { id: bob.id, name: "Bob".into() }),
+                },
+            ],
+            notices: 2,
+        },
+        ServerFrame::Mentioned { room: "7KQ2MXPD".into(), seq: Seq(12), by: Who::from(&bob), direct: false },
+        ServerFrame::Mentioned { room: "ZKQ2MXPD".into(), seq: Seq(1), by: Who::from(&bob), direct: true },
     ];
     let shown = documented("server");
     assert!(shown.len() >= frames.len());

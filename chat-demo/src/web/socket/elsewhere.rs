@@ -22,7 +22,7 @@ pub(super) enum Elsewhere {
     /// All rooms of the person, as they are now, and how many notifications they have not seen.
     Rooms(Vec<Visit>, u64),
     /// A message in another room mentions them.
-    Mentioned { room: RoomCode, seq: Seq, by: Person },
+    Mentioned { room: RoomCode, seq: Seq, by: Person, direct: bool },
     /// The program ends.
     Over,
 }
@@ -84,11 +84,11 @@ impl Listener {
             let Some(updates) = &mut self.updates else { return Elsewhere::Over };
             tokio::select! {
                 update = updates.recv() => match update {
-                    Ok(VisitUpdate::Mentioned { room, seq, by }) if room != self.code && !self.quiet.contains(&room) => {
-                        return Elsewhere::Mentioned { room, seq, by };
+                    Ok(VisitUpdate::Mentioned { room, seq, by, direct }) if room != self.code && !self.quiet.contains(&room) => {
+                        return Elsewhere::Mentioned { room, seq, by, direct };
                     }
                     Ok(VisitUpdate::Changed(room)) if room != self.code => self.stale = true,
-                    Ok(VisitUpdate::Notices) | Err(RecvError::Lagged(_)) => self.stale = true,
+                    Ok(VisitUpdate::Notices | VisitUpdate::Renamed) | Err(RecvError::Lagged(_)) => self.stale = true,
                     // What happens here, the room tells.
                     Ok(_) => {}
                     Err(_) => return Elsewhere::Over,

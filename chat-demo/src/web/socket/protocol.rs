@@ -44,6 +44,15 @@ pub(crate) enum ClientFrame {
     Delete { id: String, seq: Seq },
     /// Gives whoever is here another name, in all rooms; answered by `done`. Everybody hears of it by `joined`.
     Nick { id: String, name: String },
+    /// Opens the room between whoever is here and somebody else, and says something there: to the one of this number, or
+    /// to the one by whose name `text` begins; answered by `direct`.
+    Direct {
+        id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        person: Option<PersonId>,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+    },
     /// It is writing, said again every 10 seconds, or has stopped.
     Typing { on: bool },
     /// Whoever is here has done something, said again every 20 seconds at most: they are online, not away.
@@ -76,6 +85,14 @@ pub(crate) enum ServerFrame<'a> {
     Stored { id: Cow<'a, str>, seq: Seq, at: UnixMillis },
     /// The client's message is changed, or its name.
     Done { id: Cow<'a, str> },
+    /// The room between two is this one, and what was to be said there is stored.
+    Direct {
+        id: Cow<'a, str>,
+        room: Cow<'a, str>,
+        with: Who<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seq: Option<Seq>,
+    },
     /// A message is something else now.
     Changed(Said<'a>),
     /// Somebody has begun to write, or stopped.
@@ -100,8 +117,15 @@ pub(crate) enum ServerFrame<'a> {
     /// The rooms of whoever is here, the newest last, with what they have not read in them, and how many notifications
     /// from other rooms they have not seen, counted up to 100.
     Rooms { rooms: Vec<Unread>, notices: u64 },
-    /// A message in another of these rooms mentions whoever is here.
-    Mentioned { room: String, seq: Seq, by: Who<'a> },
+    /// A message in another of these rooms mentions whoever is here: any message in a room between two, which is
+    /// `direct` then.
+    Mentioned {
+        room: String,
+        seq: Seq,
+        by: Who<'a>,
+        #[serde(default, skip_serializing_if = "is_false")]
+        direct: bool,
+    },
     /// The answer to `ping`.
     Pong {},
     /// What a later version may say: clients pass over it.
@@ -116,11 +140,15 @@ pub(crate) struct Unread {
     pub(crate) unread: u64,
     /// How many of the unread mention them, counted up to 100.
     pub(crate) mentions: u64,
+    /// With whom, if it is a room between two: whoever is here, if nobody else is in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) with: Option<Who<'static>>,
 }
 
 impl From<&Visit> for Unread {
     fn from(visit: &Visit) -> Self {
-        Self { code: visit.room.to_string(), unread: visit.unread(), mentions: visit.mentions }
+        let with = visit.with.as_ref().map(|person| Who { id: person.id, name: person.name.to_string().into() });
+        Self { code: visit.room.to_string(), unread: visit.unread(), mentions: visit.mentions, with }
     }
 }
 
@@ -203,6 +231,10 @@ pub(crate) fn word(status: Status) -> &'static str {
 
 fn is_text(kind: &Kind) -> bool {
     *kind == Kind::Text
+}
+
+fn is_false(on: &bool) -> bool {
+    !on
 }
 
 fn never_changed(revision: &Revision) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 
-use crate::domain::room::{ChangeError, PostError, Posted, Rooms};
+use crate::domain::room::{ChangeError, PostError, Posted, Rooms, TellError, Telling, Told};
 use crate::domain::upload::Uploads;
 use crate::domain::{Body, ClientId, DisplayName, Kind, People, Person, RoomCode, Seq};
 use crate::store::StoreError;
@@ -16,6 +16,8 @@ pub(super) enum Wish {
     Post(Kind, Body),
     /// To let a message say something else, or, without a body, to delete it.
     Change(Seq, Option<Body>),
+    /// To talk with one person.
+    Tell(Telling),
     /// To have another name.
     Rename(DisplayName),
 }
@@ -24,6 +26,7 @@ pub(super) enum Wish {
 pub(super) enum Outcome {
     Posted(Result<Posted, PostError>),
     Changed(Result<(), ChangeError>),
+    Told(Result<Told, TellError>),
     Renamed(Result<Option<Person>, StoreError>),
 }
 
@@ -100,6 +103,7 @@ impl Requests {
                     Outcome::Changed(deleted)
                 }
                 Wish::Change(seq, body) => Outcome::Changed(rooms.change(code, author.id, seq, body).await),
+                Wish::Tell(telling) => Outcome::Told(rooms.tell(&author, id, telling).await),
                 Wish::Rename(name) => Outcome::Renamed(people.rename(author.id, name).await),
             }
         })

@@ -14,8 +14,10 @@ use super::requests::{Outcome, Requests, Wish};
 use super::wire::{Incoming, Stuck, Wire};
 use crate::config::Limits;
 use crate::domain::presence::{Attendance, Presences};
-use crate::domain::room::{ChangeError, Closed, Event, JoinError, Membership, PostError, Posted, Rooms, Welcome};
-use crate::domain::{Body, ClientId, DisplayName, Message, Person, PersonId, Revision, RoomCode, Seq};
+use crate::domain::room::{
+    ChangeError, Closed, Event, JoinError, Membership, PostError, Posted, Rooms, TellError, Telling, Told, Welcome,
+};
+use crate::domain::{AddressError, Body, ClientId, DisplayName, Message, Person, PersonId, Revision, RoomCode, Seq};
 use crate::store::Page;
 use crate::telemetry::{self, OpenSocket};
 use crate::web::bucket::Bucket;
@@ -353,8 +355,8 @@ impl<'a> Session<'a> {
             Elsewhere::Rooms(visits, unseen) => {
                 ServerFrame::Rooms { rooms: visits.iter().map(Unread::from).collect(), notices: *unseen }
             }
-            Elsewhere::Mentioned { room, seq, by } => {
-                ServerFrame::Mentioned { room: room.to_string(), seq: *seq, by: Who::from(by) }
+            Elsewhere::Mentioned { room, seq, by, direct } => {
+                ServerFrame::Mentioned { room: room.to_string(), seq: *seq, by: Who::from(by), direct: *direct }
             }
             Elsewhere::Over => return Err(Goodbye::GoingAway.into()),
         };
@@ -380,7 +382,8 @@ impl<'a> Session<'a> {
                 Ok(ClientFrame::Post { .. }
                     | ClientFrame::Edit { .. }
                     | ClientFrame::Delete { .. }
-                    | ClientFrame::Nick { .. })
+                    | ClientFrame::Nick { .. }
+                    | ClientFrame::Direct { .. })
             )
         {
             wait = self.bounds.say(self.person.id, self.code).err();
@@ -400,6 +403,12 @@ impl<'a> Session<'a> {
                 Ok(name) => self.take(&id, Wish::Rename(name)).await,
                 Err(error) => self.refuse(repeatable(&id), "name", &error.to_string(), None).await,
             },
+            (Ok(ClientFrame::Direct { id, person: Some(person), text }), None) => {
+                self.take(&id, Wish::Tell(Telling::To(person, text))).await
+            }
+            (Ok(ClientFrame::Direct { id, person: None, text }), None) => {
+                self.take(&id, Wish::Tell(Telling::Written(text))).await
+            }
             (Ok(ClientFrame::Typing { on }), None) => {
                 membership.typing(on);
                 Ok(())
@@ -414,7 +423,8 @@ impl<'a> Session<'a> {
                     ClientFrame::Post { id, .. }
                     | ClientFrame::Edit { id, .. }
                     | ClientFrame::Delete { id, .. }
-                    | ClientFrame::Nick { id, .. },
+                    | ClientFrame::Nick { id, .. }
+                    | ClientFrame::Direct { id, .. },
                 ),
                 Some(wait),
             ) => {
@@ -458,6 +468,17 @@ impl<'a> Session<'a> {
             Outcome::Changed(Ok(())) | Outcome::Renamed(Ok(Some(_))) => {
                 return Ok(self.wire.send(&ServerFrame::Done { id: id.into() }).await?);
             }
+            Outcome::Told(Ok(Told { room, with, posted })) => {
+                let (id, room, seq) = (id.into(), room.to_string().into(), posted.as_ref().map(|posted| posted.seq));
+                return Ok(self.wire.send(&ServerFrame::Direct { id, room, with: Who::from(with), seq }).await?);
+            }
+            Outcome::Told(Err(error)) => match error {
+                TellError::Address(AddressError::Several) => ("several", None, error),
+                TellError::Address(_) => ("nobody", None, error),
+                TellError::Body(_) => ("body", None, error),
+                TellError::Post(PostError::Busy) => ("busy", Some(500), error),
+                _ => ("unavailable", Some(2000), error),
+            },
             Outcome::Posted(Err(error)) => match error {
                 PostError::Unknown => ("unknown_room", None, error),
                 PostError::Busy => ("busy", Some(500), error),
