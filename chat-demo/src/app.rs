@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::domain::account::Accounts;
-use crate::domain::notification::Notifications;
+use crate::domain::notification::{Couriers, Notifications};
 use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
 use crate::domain::upload::{Ffmpeg, Folder, Uploads};
@@ -33,6 +33,7 @@ use crate::{health, telemetry};
 /// ├── rooms (dynamic)
 /// │   └── room:CODE …          transient, started on first use
 /// ├── uploads                  looks at files, and publishes them
+/// ├── notifications            lets out of the chat what mentions people
 /// ├── health                   asks the services whether they work
 /// ├── sessions                 asks the store whether those with sockets go on
 /// └── web                      pages and sockets
@@ -43,6 +44,7 @@ pub struct App {
     address: SocketAddr,
     rooms: Rooms,
     uploads: Uploads,
+    notifications: Notifications,
 }
 
 /// Why the program does not start. Each says in one line what is wrong and what can be done.
@@ -113,12 +115,20 @@ impl App {
         let accounts = Accounts::new(store.clone(), &limits);
         let (scanner, ffmpeg) = (config.clamd.clone(), Ffmpeg::find(&config.ffmpeg));
         let uploads = Uploads::new(namespace.clone(), folder(&config)?, scanner, ffmpeg, limits);
+        let site = config.origins.first().cloned().unwrap_or_else(|| format!("http://{address}"));
+        let couriers = Couriers::new(&config.outlets, site.trim_end_matches('/'));
+        #[cfg(feature = "webhooks")]
+        let hooks = &*config.outlets.hook_urls;
+        #[cfg(not(feature = "webhooks"))]
+        let hooks = &[];
+        let notifications =
+            Notifications::new(namespace.clone(), store.clone(), presences.clone(), couriers, hooks, limits);
         let live = Arc::<LiveSessions>::default();
         let sessions = live.child_spec(&store, limits.session_check);
         let web = Web {
             rooms: rooms.clone(),
             presences,
-            notifications: Notifications::new(&namespace, store.clone()),
+            notifications: notifications.clone(),
             visits: Visits::new(&namespace, store.clone()),
             people: People::new(&namespace, store.clone()),
             uploads: uploads.clone(),
@@ -133,6 +143,7 @@ impl App {
             bounds: Arc::new(Bounds::new(&limits)),
             client_address_header: config.client_address_header,
             admin: config.admin_token,
+            destructive: config.allow_destructive,
             registry,
             metrics: metrics.clone(),
             stop: CancellationToken::new(),
@@ -146,12 +157,13 @@ impl App {
             .child(Presences::child_spec(&namespace, limits))
             .child(Rooms::child_spec(&namespace))
             .child(uploads.child_spec())
-            .child(health::child_spec(&namespace, &uploads, config.health_period))
+            .child(notifications.child_spec())
+            .child(health::child_spec(&namespace, &uploads, &notifications, config.health_period))
             .child(sessions)
             .child(web::child_spec(&endpoint, web))
             .start()
             .await?;
-        Ok(Self { tree, address, rooms, uploads })
+        Ok(Self { tree, address, rooms, uploads, notifications })
     }
 
     /// Where it listens.
@@ -172,6 +184,11 @@ impl App {
     /// The uploads.
     pub fn uploads(&self) -> &Uploads {
         &self.uploads
+    }
+
+    /// The notifications.
+    pub fn notifications(&self) -> &Notifications {
+        &self.notifications
     }
 
     /// The root of the tree.

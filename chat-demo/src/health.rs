@@ -5,22 +5,29 @@ use std::time::Duration;
 use registry::{MonitorError, Namespace};
 use supervisor::{ChildRef, ChildSpec};
 
+use crate::domain::notification::Notifications;
 use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
 use crate::domain::upload::Uploads;
 use crate::store::Store;
 
 /// Monitors every service for as long as it runs.
-pub(crate) fn child_spec(namespace: &Namespace, uploads: &Uploads, period: Duration) -> ChildSpec<ChildRef> {
-    let (namespace, uploads) = (namespace.clone(), uploads.clone());
+pub(crate) fn child_spec(
+    namespace: &Namespace,
+    uploads: &Uploads,
+    notifications: &Notifications,
+    period: Duration,
+) -> ChildSpec<ChildRef> {
+    let (namespace, uploads, notifications) = (namespace.clone(), uploads.clone(), notifications.clone());
     ChildSpec::task("health", move |cx| {
-        let (namespace, uploads) = (namespace.clone(), uploads.clone());
+        let (namespace, uploads, notifications) = (namespace.clone(), uploads.clone(), notifications.clone());
         async move {
             let _monitors = [
                 Store::monitor(&namespace, period)?,
                 Rooms::monitor(&namespace, period)?,
                 Presences::monitor(&namespace, period)?,
                 uploads.monitor(period)?,
+                notifications.monitor(period)?,
             ];
             cx.stopped().await;
             Ok::<_, MonitorError>(())

@@ -17,6 +17,11 @@ const REJOINS: &str = "chat_rejoins_total";
 const ROOMS: &str = "chat_rooms_started_total";
 const COMMITS: &str = "chat_store_transactions_total";
 const UPLOADS: &str = "chat_uploads_total";
+const NOTIFICATIONS: &str = "chat_notifications_total";
+const NOTIFICATIONS_WAITING: &str = "chat_notifications_waiting";
+const DEAD_LETTERS: &str = "chat_notifications_dead";
+const NOTIFICATIONS_OVERFLOWED: &str = "chat_notifications_overflowed_total";
+const DEAD_LETTERS_DISCARDED: &str = "chat_notifications_discarded_total";
 const RETRIES: &str = "chat_store_retries_total";
 
 /// How often samples are folded into their summaries.
@@ -49,8 +54,13 @@ pub fn describe() {
     describe_counter!(ROOMS, "Incarnations of rooms that came up");
     describe_counter!(COMMITS, "Transactions of the store, by result");
     describe_counter!(UPLOADS, "Uploads that are over, by what became of them");
+    describe_counter!(NOTIFICATIONS, "Notifications that left the chat or were to, by way and by what became of them");
+    describe_gauge!(NOTIFICATIONS_WAITING, "Notifications in the store that wait, when it was last looked");
+    describe_gauge!(DEAD_LETTERS, "Notifications in the store that did not arrive, when it was last looked");
+    describe_counter!(NOTIFICATIONS_OVERFLOWED, "Notifications put aside because too many waited");
+    describe_counter!(DEAD_LETTERS_DISCARDED, "Notifications that did not arrive and were not kept any more");
     describe_counter!(RETRIES, "Batches of messages that had to be given to the store again");
-    for name in [STORED, OPENED, REJOINS, ROOMS, RETRIES] {
+    for name in [STORED, OPENED, REJOINS, ROOMS, RETRIES, NOTIFICATIONS_OVERFLOWED, DEAD_LETTERS_DISCARDED] {
         counter!(name).absolute(0);
     }
     gauge!(SOCKETS).set(0.0);
@@ -84,6 +94,19 @@ pub(crate) fn store_failed() {
 /// `result` is one of ours.
 pub(crate) fn upload_ended(result: &'static str) {
     counter!(UPLOADS, "result" => result).increment(1);
+}
+
+/// `way` and `result` are two of ours.
+pub(crate) fn notification_ended(way: &'static str, result: &'static str) {
+    counter!(NOTIFICATIONS, "way" => way, "result" => result).increment(1);
+}
+
+/// What a look into the store found, and did.
+pub(crate) fn notifications(waiting: u64, dead: u64, overflowed: u64, discarded: u64) {
+    gauge!(NOTIFICATIONS_WAITING).set(waiting as f64);
+    gauge!(DEAD_LETTERS).set(dead as f64);
+    counter!(NOTIFICATIONS_OVERFLOWED).increment(overflowed);
+    counter!(DEAD_LETTERS_DISCARDED).increment(discarded);
 }
 
 pub(crate) fn store_retried() {

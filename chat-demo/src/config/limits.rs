@@ -117,6 +117,33 @@ pub struct Limits {
     /// How long nothing at all may come of a file that is being received
     #[arg(long, env = "CHAT_UPLOAD_PAUSE", default_value = "30s", value_parser = time, value_name = "TIME", hide_short_help = true)]
     pub upload_pause: Duration,
+    /// Notifications that are on their way out of the chat at once
+    #[arg(long, env = "CHAT_NOTIFICATION_BATCH", default_value = "50", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub notification_batch: usize,
+    /// Notifications that wait. The newest of the least urgent beyond are put aside
+    #[arg(long, env = "CHAT_NOTIFICATION_QUEUE", default_value = "10000", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub notification_queue: usize,
+    /// How long somebody must have done nothing in the chat until they are told elsewhere, 1h at most
+    #[arg(long, env = "CHAT_NOTIFICATION_AFTER", default_value = "2m", value_parser = up_to_an_hour, value_name = "TIME", hide_short_help = true)]
+    pub notification_after: Duration,
+    /// How often a notification is tried
+    #[arg(long, env = "CHAT_NOTIFICATION_TRIES", default_value = "8", value_parser = clap::value_parser!(u32).range(1..), value_name = "N", hide_short_help = true)]
+    pub notification_tries: u32,
+    /// How long one try may take
+    #[arg(long, env = "CHAT_NOTIFICATION_PATIENCE", default_value = "20s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub notification_patience: Duration,
+    /// How long is waited after the first try that failed, and twice as long after each further one
+    #[arg(long, env = "CHAT_NOTIFICATION_BACKOFF", default_value = "10s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub notification_backoff: Duration,
+    /// The longest wait between two tries, whatever the receiver asks for
+    #[arg(long, env = "CHAT_NOTIFICATION_BACKOFF_MOST", default_value = "1h", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub notification_backoff_most: Duration,
+    /// How long after the end of a program another one on the same database takes over its notifications
+    #[arg(long, env = "CHAT_NOTIFICATION_LEASE", default_value = "30s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub notification_lease: Duration,
+    /// Notifications that did not arrive and are kept for the operator. Of further ones the oldest go
+    #[arg(long, env = "CHAT_DEAD_LETTERS", default_value = "1000", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub dead_letters: usize,
     /// How long open sockets may take to close when the program ends
     #[arg(long, env = "CHAT_DRAIN", default_value = "3s", value_parser = time, value_name = "TIME", hide_short_help = true)]
     pub drain: Duration,
@@ -139,6 +166,10 @@ fn count(text: &str) -> Result<usize, String> {
 
 fn rate(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0).ok_or("give a number above 0".into())
+}
+
+fn up_to_an_hour(text: &str) -> Result<Duration, String> {
+    time(text).and_then(|time| if time.as_secs() <= 3600 { Ok(time) } else { Err("it can be 1h at most".into()) })
 }
 
 pub(super) fn time(text: &str) -> Result<Duration, String> {

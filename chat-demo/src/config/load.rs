@@ -199,6 +199,9 @@ fn literal(text: &str) -> Value {
     if let Ok(number) = text.parse() {
         return Value::Integer(number);
     }
+    if let Ok(truth) = text.parse() {
+        return Value::Boolean(truth);
+    }
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() => Value::Float(number),
         _ => Value::String(text.to_owned()),

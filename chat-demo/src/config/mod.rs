@@ -2,10 +2,14 @@
 
 mod limits;
 mod load;
+mod outlets;
 mod schema;
 mod secret;
 
 pub use limits::Limits;
 pub use load::{ConfigError, Layered};
+pub use outlets::Outlets;
 pub use schema::{Config, LogFormat};
+#[cfg(feature = "webhooks")]
+pub use secret::HookSecret;
 pub use secret::{AdminToken, CookieKey};

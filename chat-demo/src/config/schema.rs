@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::HeaderName;
 use clap::{Parser, ValueEnum};
 
-use super::{AdminToken, CookieKey, Limits};
+use super::{AdminToken, CookieKey, Limits, Outlets};
 use crate::domain::upload::ScannerAddress;
 use crate::store::DatabaseUrl;
 
@@ -56,10 +56,14 @@ pub struct Config {
     #[arg(long = "origin", env = "CHAT_ORIGIN", value_name = "URL", value_delimiter = ',')]
     pub origins: Vec<String>,
 
-    /// Bearer token for POST /admin/rooms/CODE/kill, which kills the process of a room as a crash would; without it
-    /// there is no such route. Better given in the environment, where other users of the machine cannot read it
+    /// Bearer token for POST /admin/rooms/CODE/kill, which kills the process of a room as a crash would, and for
+    /// /admin/notifications, which lists what did not arrive and tries it again; without it there is none of these. Better given in the environment, where other users of the machine cannot read it
     #[arg(long, env = "CHAT_ADMIN_TOKEN", value_name = "SECRET", hide_env_values = true)]
     pub admin_token: Option<AdminToken>,
+
+    /// Lets the admin token do what cannot be undone: forget notifications that did not arrive
+    #[arg(long, env = "CHAT_ALLOW_DESTRUCTIVE")]
+    pub allow_destructive: bool,
 
     /// Header in which a proxy in front says who it talks to, such as x-forwarded-for; its last address counts. Without
     /// it no header is believed: set it only if every request comes through such a proxy
@@ -86,6 +90,10 @@ pub struct Config {
     /// Print the settings in force as TOML, and end
     #[arg(long)]
     pub print_config: bool,
+
+    /// How notifications leave the chat.
+    #[command(flatten)]
+    pub outlets: Outlets,
 
     /// The bounds of everything.
     #[command(flatten)]

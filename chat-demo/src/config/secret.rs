@@ -60,6 +60,41 @@ impl std::fmt::Debug for CookieKey {
     }
 }
 
+/// What the operator's webhooks are signed with: `whsec_` and 24 to 64 bytes in base 64.
+#[cfg(feature = "webhooks")]
+#[derive(Clone)]
+pub struct HookSecret(String);
+
+#[cfg(feature = "webhooks")]
+impl HookSecret {
+    /// All of it.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(feature = "webhooks")]
+impl std::str::FromStr for HookSecret {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        use base64::Engine;
+        let bytes = text.strip_prefix("whsec_").map(|key| base64::engine::general_purpose::STANDARD.decode(key));
+        match bytes {
+            Some(Ok(bytes)) if (24..=64).contains(&bytes.len()) => Ok(Self(text.to_owned())),
+            _ => Err("the secret of hooks is whsec_ followed by 24 to 64 bytes in base 64"),
+        }
+    }
+}
+
+/// Nothing of the secret.
+#[cfg(feature = "webhooks")]
+impl std::fmt::Debug for HookSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HookSecret(…)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,9 @@ use crate::store::{Store, StoreError, Visit};
 /// Updates that wait for one listener. Whoever misses some looks at all of their rooms again.
 const WAITING: usize = 16;
 
+/// The topic of what mentions anybody.
+const MENTIONS: &str = "mentions";
+
 /// Something about one of somebody's rooms.
 #[derive(Clone, Debug)]
 pub(crate) enum VisitUpdate {
@@ -103,8 +106,17 @@ impl Visits {
         }
     }
 
-    /// Tells those whom a message mentions.
+    /// Hears of it when anybody is mentioned, once for all that is said meanwhile; none when the program ends.
+    pub(crate) fn mentions(&self) -> Option<Subscription<VisitUpdate>> {
+        self.updates.subscribe(MENTIONS, 1, Overflow::DropOldest).ok()
+    }
+
+    /// Tells those whom a message mentions, and who takes it to them elsewhere.
     pub(crate) fn tell_mentioned(&self, room: RoomCode, kind: &RoomKind, message: &Message) {
+        if !message.mentions.is_empty() {
+            // Refused only when the program ends.
+            let _ = self.updates.try_publish(MENTIONS, VisitUpdate::Notices);
+        }
         let direct = matches!(kind, RoomKind::Direct(_));
         for person in &message.mentions {
             let by = message.author.clone();

@@ -5,6 +5,7 @@
 //! stored at the same moment is one transaction; with PostgreSQL (feature `postgres`) a bounded pool of connections does.
 
 mod accounts;
+mod deliveries;
 mod direct;
 mod notices;
 mod password_hash;
@@ -19,6 +20,7 @@ pub(crate) mod sqlite;
 mod tests;
 mod token;
 mod visits;
+mod ways;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 pub use accounts::{Account, AccountOf, NewSession};
+pub(crate) use deliveries::{Claim, Claimed, Fate};
 pub use direct::Opened;
 pub use notices::Notice;
 pub use password_hash::PasswordHash;
@@ -38,6 +41,9 @@ use request::Request;
 use server::StoreServer;
 pub use token::SessionToken;
 pub use visits::Visit;
+#[cfg(any(test, feature = "webhooks"))]
+pub(crate) use ways::NewWay;
+pub(crate) use ways::WayChange;
 
 use crate::domain::{Body, Draft, Message, PersonId, Revision, RoomCode, RoomKind, Seq, UnixMillis};
 

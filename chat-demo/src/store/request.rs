@@ -2,8 +2,10 @@
 
 use supervisor::Reply;
 
+use super::deliveries::DeliveryRequest;
 use super::direct::DirectRequest;
 use super::notices::NoticeRequest;
+use super::ways::WayRequest;
 use super::{Account, AccountOf, Changed, NewSession, Page, PasswordHash, SessionToken, StoreError, Stored, Visit};
 use crate::domain::{
     Body, DisplayName, Draft, LoginName, Message, Person, PersonId, Revision, RoomCode, RoomKind, Seq, UnixMillis,
@@ -118,6 +120,8 @@ pub(crate) enum Request {
     },
     Notice(NoticeRequest),
     Direct(DirectRequest),
+    Delivery(DeliveryRequest),
+    Way(WayRequest),
     Secret {
         name: &'static str,
         fresh: String,
@@ -134,6 +138,8 @@ impl Request {
         match self {
             Self::Notice(request) => return request.writes(),
             Self::Direct(request) => return request.writes(),
+            Self::Delivery(request) => return request.writes(),
+            Self::Way(request) => return request.writes(),
             _ => {}
         }
         matches!(

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::Changed;
+use crate::domain::notification::Priority;
 use crate::domain::{
     Attachment, Body, DisplayName, Kind, Message, MessageState, Pair, Person, PersonId, RoomKind, mentioned,
 };
@@ -37,6 +38,11 @@ pub(super) fn changeable(found: Option<Message>, author: PersonId, body: Option<
         (_, Some(body)) if *body == message.body => Err(Changed::Done(message)),
         _ => Ok(message),
     }
+}
+
+/// How soon those who are mentioned are told elsewhere: in a room between two, whoever writes waits for the other.
+pub(super) fn urgency(both: &[Person]) -> Priority {
+    if both.is_empty() { Priority::Normal } else { Priority::Urgent }
 }
 
 /// Whom a message of `author` mentions: of those that its room is known to, and in a room between two always the other of `both`.

@@ -78,6 +78,8 @@ pub(crate) struct Web {
     /// The header of a proxy that is believed.
     pub(crate) client_address_header: Option<HeaderName>,
     pub(crate) admin: Option<AdminToken>,
+    /// Whether the operator may do what cannot be undone.
+    pub(crate) destructive: bool,
     pub(crate) registry: ServiceRegistry,
     pub(crate) metrics: PrometheusHandle,
     /// Cancelled when the endpoint is to stop.
@@ -109,22 +111,23 @@ fn router(web: &Web) -> Router {
         .route("/rooms/{code}/messages", get(rooms::past).post(rooms::post))
         .route("/direct", post(direct::open))
         .route("/rooms/{code}/leave", post(rooms::leave))
-        .route("/rooms/{code}/quiet", post(notifications::quiet))
-        .route("/notifications", get(notifications::list))
-        .route("/notifications/seen", post(notifications::seen))
-        .route("/account/notifications", get(notifications::settings))
         .route("/account", get(account::show))
         .route("/account/login", get(account::log_in_page).post(account::log_in))
         .route("/account/register", get(account::register_page).post(account::register))
         .route("/account/logout", post(account::log_out))
         .route("/account/password", post(account::change_password))
+        .merge(notifications::routes())
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(from_fn(compress::pages))
         .merge(files)
         .layer(from_fn_with_state(web.clone(), guard::own_pages_only));
     let mut own = pages.route("/rooms/{code}/socket", get(socket::open));
     if web.admin.is_some() {
-        own = own.route("/admin/rooms/{code}/kill", post(admin::kill_room));
+        own = own
+            .route("/admin/rooms/{code}/kill", post(admin::kill_room))
+            .route("/admin/notifications", get(admin::notifications))
+            .route("/admin/notifications/{number}/retry", post(admin::retry_notification))
+            .route("/admin/notifications/{number}/discard", post(admin::discard_notification));
     }
     // What probes and scrapers ask, they ask by any name.
     own.layer(from_fn_with_state(web.clone(), guard::own_hosts_only))

@@ -1,14 +1,19 @@
-//! Somebody's notifications, and of which rooms they want none.
+//! Somebody's notifications, and how they want to be told of them.
 
+use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
 use serde::Deserialize;
 
 use super::forms::{bad_form, malformed, visitor};
+use super::page::Settings;
 use super::{Web, page, unavailable};
-use crate::domain::{RoomCode, UnixMillis};
+#[cfg(feature = "webhooks")]
+use crate::domain::notification::AddError;
+use crate::domain::{Person, RoomCode, UnixMillis};
 
 #[derive(Deserialize)]
 pub(super) struct Seen {
@@ -22,7 +27,40 @@ pub(super) struct Quiet {
     settings: bool,
 }
 
+/// What becomes of one of somebody's ways.
+#[derive(Deserialize)]
+pub(super) struct Change {
+    action: Action,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Action {
+    On,
+    Off,
+    Remove,
+}
+
+#[cfg(feature = "webhooks")]
+#[derive(Deserialize)]
+pub(super) struct NewWebhook {
+    url: String,
+}
+
 type Sent<T> = Result<Form<T>, FormRejection>;
+
+/// Everything here. What is not part of the build has no routes.
+pub(super) fn routes() -> Router<Web> {
+    let routes = Router::new()
+        .route("/rooms/{code}/quiet", post(quiet))
+        .route("/notifications", get(list))
+        .route("/notifications/seen", post(seen))
+        .route("/account/notifications", get(settings))
+        .route("/account/notifications/{number}", post(change));
+    #[cfg(feature = "webhooks")]
+    let routes = routes.route("/account/notifications/webhooks", post(add_webhook));
+    routes
+}
 
 /// `GET /notifications`
 pub(super) async fn list(State(web): State<Web>, headers: HeaderMap) -> Response {
@@ -54,15 +92,81 @@ pub(super) async fn seen(State(web): State<Web>, headers: HeaderMap, form: Sent<
 
 /// `GET /account/notifications`
 pub(super) async fn settings(State(web): State<Web>, headers: HeaderMap) -> Response {
+    match visitor(&web, &headers).await {
+        Ok(Some(person)) => shown(&web, &person, StatusCode::OK, &Settings::default()).await,
+        Ok(None) => Redirect::to("/").into_response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// `POST /account/notifications/{number}`: on, off or away with one of the visitor's ways. Of others nothing is said.
+pub(super) async fn change(
+    State(web): State<Web>,
+    Path(number): Path<i64>,
+    headers: HeaderMap,
+    form: Sent<Change>,
+) -> Response {
+    let Ok(Form(form)) = form else { return bad_form() };
+    let changed = match visitor(&web, &headers).await {
+        Ok(Some(person)) => match form.action {
+            Action::On => web.notifications.switch(person.id, number, true).await,
+            Action::Off => web.notifications.switch(person.id, number, false).await,
+            Action::Remove => web.notifications.remove(person.id, number).await,
+        },
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    match changed {
+        Ok(()) => Redirect::to("/account/notifications").into_response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// `POST /account/notifications/webhooks`: the answer shows the secret, which nothing else ever does.
+#[cfg(feature = "webhooks")]
+pub(super) async fn add_webhook(State(web): State<Web>, headers: HeaderMap, form: Sent<NewWebhook>) -> Response {
+    let Ok(Form(form)) = form else { return bad_form() };
     let person = match visitor(&web, &headers).await {
         Ok(Some(person)) => person,
         Ok(None) => return Redirect::to("/").into_response(),
         Err(error) => return unavailable(&error),
     };
-    match web.visits.of(person.id).await {
-        Ok(visits) => page::notification_settings(&visits).into_response(),
-        Err(error) => unavailable(&error),
+    match web.notifications.add_webhook(person.id, form.url.trim()).await {
+        Ok(secret) => {
+            let settings = Settings { secret: Some(&secret), ..Settings::default() };
+            shown(&web, &person, StatusCode::OK, &settings).await
+        }
+        Err(error) => refused(&web, &person, error).await,
     }
+}
+
+/// Why a way was not added.
+#[cfg(feature = "webhooks")]
+async fn refused(web: &Web, person: &Person, error: AddError) -> Response {
+    let status = match error {
+        AddError::Store(error) => return unavailable(&error),
+        AddError::NotHere => StatusCode::NOT_FOUND,
+        AddError::TooMany => StatusCode::CONFLICT,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    crate::telemetry::refused("notification_way");
+    let problem = super::page::sentence(&error.to_string());
+    shown(web, person, status, &Settings { problem: Some(&problem), ..Settings::default() }).await
+}
+
+/// The page of somebody's settings, with what is to be said on it.
+async fn shown(web: &Web, person: &Person, status: StatusCode, said: &Settings<'_>) -> Response {
+    let (visits, ways) = match tokio::try_join!(web.visits.of(person.id), web.notifications.ways(person.id)) {
+        Ok(found) => found,
+        Err(error) => return unavailable(&error),
+    };
+    let page = page::notification_settings(&Settings {
+        visits: &visits,
+        ways: &ways,
+        offers: &web.notifications.offered(),
+        ..*said
+    });
+    (status, page).into_response()
 }
 
 /// `POST /rooms/{code}/quiet`: no notifications from this room, or again.

@@ -9,6 +9,7 @@ pub mod http;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod program;
+pub mod receiver;
 pub mod socket;
 
 use std::time::Duration;

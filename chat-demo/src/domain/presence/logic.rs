@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use super::{ConnectionId, PresenceChange, Status};
 use crate::domain::PersonId;
 
+/// How long it is remembered when somebody who is gone was active.
+pub(super) const REMEMBERED: Duration = Duration::from_secs(60 * 60);
+
 /// The rules' figures.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
@@ -26,6 +29,8 @@ pub(super) struct Presence {
     times: Times,
     connections: HashMap<ConnectionId, Connection>,
     people: BTreeMap<PersonId, Somebody>,
+    /// When those who are gone were active last, for as long as that may be asked.
+    gone: BTreeMap<PersonId, Instant>,
     /// Nothing is over before. It is exact after each look at everybody, and only comes nearer until the next, so that
     /// hearing of a connection costs the same however many there are.
     next_expiry: Option<Instant>,
@@ -49,7 +54,7 @@ struct Somebody {
 impl Presence {
     /// Nobody yet.
     pub(super) fn new(times: Times) -> Self {
-        Self { times, connections: HashMap::new(), people: BTreeMap::new(), next_expiry: None }
+        Self { times, connections: HashMap::new(), people: BTreeMap::new(), gone: BTreeMap::new(), next_expiry: None }
     }
 
     /// `connection` of `person` is there at `now`, and they were active over it at `active`.
@@ -104,6 +109,7 @@ impl Presence {
         self.people.retain(|&person, somebody| {
             if somebody.left.is_some_and(|left| now >= left + gone) {
                 changes.push(PresenceChange { person, status: Status::Offline });
+                self.gone.insert(person, somebody.active);
                 return false;
             }
             if !somebody.away && now >= somebody.active + away {
@@ -112,6 +118,7 @@ impl Presence {
             }
             true
         });
+        self.gone.retain(|_, active| now < *active + REMEMBERED);
         let leases = self.connections.values().map(|connection| connection.heard + lease);
         let people = self.people.values().flat_map(|somebody| {
             let left = somebody.left.map(|left| left + gone);
@@ -133,6 +140,13 @@ impl Presence {
     /// What somebody is.
     pub(super) fn status(&self, person: PersonId) -> Status {
         self.people.get(&person).map_or(Status::Offline, Somebody::status)
+    }
+
+    /// How long somebody has done nothing; none if that is longer than it is remembered.
+    pub(super) fn idle(&self, person: PersonId, now: Instant) -> Option<Duration> {
+        let active =
+            self.people.get(&person).map(|somebody| somebody.active).or_else(|| self.gone.get(&person).copied());
+        active.map(|active| now.saturating_duration_since(active))
     }
 
     /// How many people are not gone, and over how many connections.
@@ -200,6 +214,21 @@ mod tests {
         assert_eq!(presence.expire(start + 90 * SECOND), [told(Status::Away)]);
         assert_eq!(presence.count(), (1, 0));
         assert_eq!(presence.expire(start + 120 * SECOND), [told(Status::Offline)]);
+    }
+
+    #[test]
+    fn how_long_somebody_has_done_nothing_is_known_for_an_hour_after_they_went() {
+        let start = Instant::now();
+        let mut presence = Presence::new(TIMES);
+        presence.here(ConnectionId(1), ADA, start, start);
+        presence.here(ConnectionId(1), ADA, start + 10 * SECOND, start + 20 * SECOND);
+        let idle = |presence: &Presence, at| presence.idle(ADA, start + at).map(|idle| idle.as_secs());
+        assert_eq!(idle(&presence, 30 * SECOND), Some(20));
+        presence.leave(ConnectionId(1), start + 30 * SECOND);
+        presence.expire(start + 100 * SECOND);
+        assert_eq!((presence.status(ADA), idle(&presence, 110 * SECOND)), (Status::Offline, Some(100)));
+        presence.expire(start + 10 * SECOND + REMEMBERED);
+        assert_eq!(idle(&presence, REMEMBERED), None);
     }
 
     /// What happens, at a second of its own.

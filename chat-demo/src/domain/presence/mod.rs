@@ -109,6 +109,13 @@ impl Presences {
         server.call_timeout(ASK, |reply| PresenceMessage::Away { people, reply }).await.unwrap_or_default()
     }
 
+    /// How long somebody has done nothing, at least, over all of their connections. None, if the service does not answer
+    /// in a moment.
+    pub(crate) async fn idle(&self, person: PersonId) -> Option<Duration> {
+        let server = self.namespace.lookup(PRESENCE).ok()?;
+        server.call_timeout(ASK, |reply| PresenceMessage::Idle { person, reply }).await.ok()
+    }
+
     /// Hears of what changes; whoever has room for less than `capacity` updates at a time misses the oldest.
     pub(crate) fn updates(&self, capacity: usize) -> Option<Subscription<Update>> {
         self.namespace.pubsub().subscribe(UPDATES, capacity, Overflow::DropOldest).ok()

@@ -21,6 +21,8 @@ pub(crate) enum PresenceMessage {
     Leave { connection: ConnectionId },
     /// Who of these is away?
     Away { people: Vec<PersonId>, reply: Reply<Vec<PersonId>> },
+    /// How long has somebody done nothing, at least?
+    Idle { person: PersonId, reply: Reply<Duration> },
     /// It is time to see what is over.
     Expire,
     /// It can be found by its name now.
@@ -31,6 +33,7 @@ pub(crate) enum PresenceMessage {
 #[derive(Debug)]
 pub(crate) struct PresenceServer {
     presence: Presence,
+    started: Instant,
     updates: PubSub<Update>,
     /// When to look what is over.
     alarm: Alarm,
@@ -42,7 +45,7 @@ impl PresenceServer {
         // A socket is closed when it is idle for so long: a connection that is not heard of for longer is none.
         let lease = limits.idle.max(limits.ping * 3);
         let times = Times { away: limits.presence_away, gone: limits.presence_gone, lease };
-        Self { presence: Presence::new(times), updates, alarm: Alarm::default() }
+        Self { presence: Presence::new(times), started: Instant::now(), updates, alarm: Alarm::default() }
     }
 
     fn publish(&self, update: Update) {
@@ -86,6 +89,10 @@ impl Server for PresenceServer {
             PresenceMessage::Away { people, reply } => {
                 let away = |person: &PersonId| self.presence.status(*person) == Status::Away;
                 reply.send(people.into_iter().filter(away).collect());
+            }
+            PresenceMessage::Idle { person, reply } => {
+                // Whoever was not there since this process was started may have been a moment before.
+                reply.send(self.presence.idle(person, now).unwrap_or_else(|| self.started.elapsed()));
             }
             PresenceMessage::Expire => {
                 self.alarm.rang();

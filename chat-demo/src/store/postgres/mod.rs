@@ -1,12 +1,14 @@
 //! PostgreSQL: a bounded pool of connections.
 
 mod accounts;
+mod deliveries;
 mod direct;
 mod notices;
 mod place;
 mod rooms;
 mod statements;
 mod visits;
+mod ways;
 mod workers;
 
 pub(crate) use place::Place;

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use deadpool_postgres::{Object, PoolError};
+use tokio_postgres::Row;
 
 use super::statements::person;
 use super::workers::{Cause, answer};
 use crate::domain::{Body, PersonId, RoomCode, Seq, UnixMillis};
 use crate::store::Notice;
 use crate::store::notices::{NOTICES, NoticeRequest};
-use crate::store::row::unsigned;
+use crate::store::row::{signed, unsigned};
 use crate::store::visits::COUNTED;
 
 /// Does it; whether that worked.
@@ -26,25 +27,41 @@ pub(super) async fn perform(request: NoticeRequest, db: Result<Object, Arc<PoolE
     }
 }
 
+const COLUMNS: &str = "mentions.room, mentions.seq, author, author_name, mentions.at, body,
+     mentions.seq > read_seq AND mentions.at > seen_at";
+
+const MENTIONS: &str = "mentions JOIN visits USING (person, room) JOIN people ON people.id = person
+     JOIN messages ON messages.room = mentions.room AND messages.seq = mentions.seq";
+
 async fn list(db: &Object, id: PersonId) -> Result<Vec<Notice>, Cause> {
-    let sql = "SELECT mentions.room, mentions.seq, author, author_name, mentions.at, body,
-                   mentions.seq > read_seq AND mentions.at > seen_at
-               FROM mentions JOIN visits USING (person, room) JOIN people ON people.id = person
-                   JOIN messages ON messages.room = mentions.room AND messages.seq = mentions.seq
-               WHERE person = $1 AND NOT quiet ORDER BY mentions.at DESC, mentions.seq DESC LIMIT $2";
-    let statement = db.prepare_cached(sql).await?;
-    let rows = db.query(&statement, &[&id.0, &i64::from(NOTICES)]).await?;
-    let notice = |row: &tokio_postgres::Row| {
-        Ok(Notice {
-            room: row.get::<_, &str>(0).parse()?,
-            seq: Seq(unsigned(row.get(1))),
-            author: person(row, 2)?,
-            at: UnixMillis(row.get(4)),
-            body: Body::trusted(row.get(5)),
-            unseen: row.get(6),
-        })
-    };
-    rows.iter().map(notice).collect()
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {MENTIONS} WHERE person = $1 AND NOT quiet
+         ORDER BY mentions.at DESC, mentions.seq DESC LIMIT $2"
+    );
+    let statement = db.prepare_cached(&sql).await?;
+    db.query(&statement, &[&id.0, &i64::from(NOTICES)]).await?.iter().map(notice).collect()
+}
+
+/// The message that mentions somebody, if they have not seen it.
+pub(super) async fn unseen_one(db: &Object, id: PersonId, room: RoomCode, seq: Seq) -> Result<Option<Notice>, Cause> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {MENTIONS} WHERE person = $1 AND mentions.room = $2 AND mentions.seq = $3
+             AND NOT quiet AND mentions.seq > read_seq AND mentions.at > seen_at"
+    );
+    let statement = db.prepare_cached(&sql).await?;
+    let found = db.query_opt(&statement, &[&id.0, &room.as_str(), &signed(seq.0)]).await?;
+    found.as_ref().map(notice).transpose()
+}
+
+fn notice(row: &Row) -> Result<Notice, Cause> {
+    Ok(Notice {
+        room: row.get::<_, &str>(0).parse()?,
+        seq: Seq(unsigned(row.get(1))),
+        author: person(row, 2)?,
+        at: UnixMillis(row.get(4)),
+        body: Body::trusted(row.get(5)),
+        unseen: row.get(6),
+    })
 }
 
 async fn unseen(db: &Object, id: PersonId, except: Option<RoomCode>) -> Result<u64, Cause> {

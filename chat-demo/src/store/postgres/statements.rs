@@ -5,12 +5,13 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::workers::{Cause, Standby};
-use super::{direct, visits};
+use super::{deliveries, direct, visits};
 use crate::domain::{
     Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
 };
 use crate::store::row::{
-    all_mentioned, attachment, attachment_text, changeable, kind, kind_code, meant, signed, state, state_code, unsigned,
+    all_mentioned, attachment, attachment_text, changeable, kind, kind_code, meant, signed, state, state_code,
+    unsigned, urgency,
 };
 use crate::store::{Changed, Page, Stored};
 
@@ -61,6 +62,9 @@ pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) 
                 let mentions = meant(&draft.body, draft.author.id, &known, &both);
                 if !mentions.is_empty() {
                     visits::mention(&tx, room, seq, draft.at, &mentions).await?;
+                    for person in &mentions {
+                        deliveries::tell(&tx, person.id, room, seq, draft.at, urgency(&both)).await?;
+                    }
                 }
                 Stored { message: Message { mentions, ..draft.numbered(seq) }, fresh: true }
             }

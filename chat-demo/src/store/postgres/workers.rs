@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use super::place::{CONNECTIONS, Place};
-use super::{accounts, direct, notices, rooms, statements, visits};
+use super::{accounts, deliveries, direct, notices, rooms, statements, visits, ways};
 use crate::store::StoreError;
 use crate::store::request::{Answer, Request};
 use crate::telemetry;
@@ -106,6 +106,8 @@ async fn perform(pool: Pool, request: Request) {
         }
         Request::Visits { person, reply } => answer(reply, db, async |db| visits::visits(db, person).await).await,
         Request::Visitors { room, reply } => answer(reply, db, async |db| visits::visitors(db, room).await).await,
+        Request::Delivery(request) => deliveries::perform(request, db).await,
+        Request::Way(request) => ways::perform(request, db).await,
         Request::Notice(request) => notices::perform(request, db).await,
         Request::Direct(request) => direct::perform(request, db).await,
         Request::Secret { name, fresh, reply } => {

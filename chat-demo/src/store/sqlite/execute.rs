@@ -33,6 +33,8 @@ impl Request {
             Self::Visitors { reply, .. } => untried(reply),
             Self::Notice(request) => request.refuse(),
             Self::Direct(request) => request.refuse(),
+            Self::Delivery(request) => request.refuse(),
+            Self::Way(request) => request.refuse(),
             Self::Secret { reply, .. } => untried(reply),
             Self::Ping { reply } => untried(reply),
         }
@@ -81,6 +83,8 @@ impl Request {
             Self::Visitors { room, reply } => answer(reply, visits::visitors(db, room)),
             Self::Notice(request) => request.execute(db),
             Self::Direct(request) => request.execute(db),
+            Self::Delivery(request) => request.execute(db),
+            Self::Way(request) => request.execute(db),
             Self::Secret { name, fresh, reply } => answer(reply, within(db, |db| accounts::secret(db, name, &fresh))),
             Self::Ping { reply } => answer(reply, db.query_row("SELECT 1", [], |_| Ok(()))),
         }

@@ -2,12 +2,14 @@
 
 mod accounts;
 mod database;
+mod deliveries;
 mod direct;
 mod execute;
 mod notices;
 mod rooms;
 mod statements;
 mod visits;
+mod ways;
 mod writer;
 
 #[cfg(test)]

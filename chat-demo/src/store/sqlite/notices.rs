@@ -1,13 +1,13 @@
 //! The statements for notifications. Everything here blocks.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::execute::{Pending, answer, untried, within};
 use super::statements::{malformed, person};
 use crate::domain::{Body, PersonId, RoomCode, Seq, UnixMillis};
 use crate::store::Notice;
 use crate::store::notices::{NOTICES, NoticeRequest};
-use crate::store::row::unsigned;
+use crate::store::row::{signed, unsigned};
 use crate::store::visits::COUNTED;
 
 impl NoticeRequest {
@@ -29,26 +29,39 @@ impl NoticeRequest {
     }
 }
 
+const COLUMNS: &str = "mentions.room, mentions.seq, author, author_name, mentions.at, body,
+     mentions.seq > read_seq AND mentions.at > seen_at";
+
+const MENTIONS: &str = "mentions JOIN visits USING (person, room) JOIN people ON people.id = mentions.person
+     JOIN messages ON messages.room = mentions.room AND messages.seq = mentions.seq";
+
 fn list(db: &Connection, id: PersonId) -> rusqlite::Result<Vec<Notice>> {
-    let mut statement = db.prepare_cached(
-        "SELECT mentions.room, mentions.seq, author, author_name, mentions.at, body,
-             mentions.seq > read_seq AND mentions.at > seen_at
-         FROM mentions JOIN visits USING (person, room) JOIN people ON people.id = mentions.person
-             JOIN messages ON messages.room = mentions.room AND messages.seq = mentions.seq
-         WHERE mentions.person = ?1 AND NOT quiet ORDER BY mentions.at DESC, mentions.seq DESC LIMIT ?2",
-    )?;
-    let rows = statement.query_map(params![id.0, NOTICES], |row| {
-        let room: String = row.get(0)?;
-        Ok(Notice {
-            room: room.parse().map_err(|error| malformed(0, error))?,
-            seq: Seq(unsigned(row.get(1)?)),
-            author: person(row, 2)?,
-            at: UnixMillis(row.get(4)?),
-            body: Body::trusted(row.get(5)?),
-            unseen: row.get(6)?,
-        })
-    })?;
-    rows.collect()
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {MENTIONS} WHERE mentions.person = ?1 AND NOT quiet
+         ORDER BY mentions.at DESC, mentions.seq DESC LIMIT ?2"
+    );
+    db.prepare_cached(&sql)?.query_map(params![id.0, NOTICES], notice)?.collect()
+}
+
+/// The message that mentions somebody, if they have not seen it.
+pub(super) fn unseen_one(db: &Connection, id: PersonId, room: RoomCode, seq: Seq) -> rusqlite::Result<Option<Notice>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {MENTIONS} WHERE mentions.person = ?1 AND mentions.room = ?2 AND mentions.seq = ?3
+             AND NOT quiet AND mentions.seq > read_seq AND mentions.at > seen_at"
+    );
+    db.prepare_cached(&sql)?.query_row(params![id.0, room.as_str(), signed(seq.0)], notice).optional()
+}
+
+fn notice(row: &Row<'_>) -> rusqlite::Result<Notice> {
+    let room: String = row.get(0)?;
+    Ok(Notice {
+        room: room.parse().map_err(|error| malformed(0, error))?,
+        seq: Seq(unsigned(row.get(1)?)),
+        author: person(row, 2)?,
+        at: UnixMillis(row.get(4)?),
+        body: Body::trusted(row.get(5)?),
+        unseen: row.get(6)?,
+    })
 }
 
 fn unseen(db: &Connection, id: PersonId, except: Option<RoomCode>) -> rusqlite::Result<u64> {

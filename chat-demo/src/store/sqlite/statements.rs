@@ -2,12 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::{direct, visits};
+use super::{deliveries, direct, visits};
 use crate::domain::{
     Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
 };
 use crate::store::row::{
-    all_mentioned, attachment, attachment_text, changeable, kind, kind_code, meant, signed, state, state_code, unsigned,
+    all_mentioned, attachment, attachment_text, changeable, kind, kind_code, meant, signed, state, state_code,
+    unsigned, urgency,
 };
 use crate::store::{Changed, Page, Stored};
 
@@ -60,6 +61,9 @@ pub(super) fn append(db: &Connection, room: RoomCode, drafts: Vec<Draft>) -> rus
                     let mentions = meant(&draft.body, draft.author.id, &known, &both);
                     if !mentions.is_empty() {
                         visits::mention(db, room, seq, draft.at, &mentions)?;
+                        for person in &mentions {
+                            deliveries::tell(db, person.id, room, seq, draft.at, urgency(&both))?;
+                        }
                     }
                     Ok(Stored { message: Message { mentions, ..draft.numbered(seq) }, fresh: true })
                 }

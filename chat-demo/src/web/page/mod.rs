@@ -13,5 +13,5 @@ mod visits;
 pub(crate) use account::{account, log_in, register};
 pub(crate) use home::home;
 pub(crate) use notice::{malformed_code, notice, reserved_code, sentence, unknown_room};
-pub(crate) use notifications::{notification_settings, notifications};
+pub(crate) use notifications::{Settings, notification_settings, notifications};
 pub(crate) use room::{RoomView, room};

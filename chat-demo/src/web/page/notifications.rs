@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::calendar;
 use super::layout::welcome;
 use crate::domain::RoomCode;
+use crate::domain::notification::{Way, WaySetting};
 use crate::store::{Notice, Visit};
 
 /// How much of a message is shown, in characters.
@@ -46,21 +47,41 @@ pub(crate) fn notifications(notices: &[Notice]) -> Markup {
     )
 }
 
+/// What the page of the settings shows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Settings<'a> {
+    /// The rooms of whoever looks at it.
+    pub(crate) visits: &'a [Visit],
+    /// By which ways they are told.
+    pub(crate) ways: &'a [WaySetting],
+    /// What this program is set up for.
+    pub(crate) offers: &'a [Way],
+    /// What was refused, if something was.
+    pub(crate) problem: Option<&'a str>,
+    /// The secret of the webhook that was added, if one was.
+    pub(crate) secret: Option<&'a str>,
+}
+
 /// How somebody is told.
-pub(crate) fn notification_settings(visits: &[Visit]) -> Markup {
+pub(crate) fn notification_settings(settings: &Settings<'_>) -> Markup {
     welcome(
         "How you are told",
         &html! {
             div {
                 h1 { "How you are told" }
                 p.lead { "Who mentions you is always found in " a href="/notifications" { "your notifications" } "." }
+                @if !settings.offers.is_empty() {
+                    p.hint { "When you have done nothing here for a while and have not read it, you are told in these ways as well." }
+                }
             }
+            @if let Some(problem) = settings.problem { p.problem role="alert" { (problem) } }
+            @if settings.offers.contains(&Way::Webhook) { (webhooks(settings)) }
             section.card aria-labelledby="quiet" {
                 h2 #quiet { "Quiet rooms" }
                 p.hint { "From a quiet room you have no notifications at all." }
-                @if visits.is_empty() { p { "You have no rooms yet." } }
+                @if settings.visits.is_empty() { p { "You have no rooms yet." } }
                 ul.ways {
-                    @for visit in visits.iter().rev() {
+                    @for visit in settings.visits.iter().rev() {
                         li {
                             @match &visit.with {
                                 Some(with) => a.who href={ "/rooms/" (visit.room) } { (with.name) },
@@ -74,6 +95,56 @@ pub(crate) fn notification_settings(visits: &[Visit]) -> Markup {
             p.hint { a href="/" { "To the first page" } }
         },
     )
+}
+
+fn webhooks(settings: &Settings<'_>) -> Markup {
+    html! {
+        section.card aria-labelledby="webhooks" {
+            h2 #webhooks { "Webhooks" }
+            p.hint { "A signed POST to an address of yours." }
+            @if let Some(secret) = settings.secret {
+                p.done role="status" {
+                    "The secret that it is signed with, shown only now: " code.secret #secret { (secret) }
+                }
+            }
+            (listed(settings, Way::Webhook))
+            form method="post" action="/account/notifications/webhooks" {
+                div.field {
+                    label for="url" { "Address" }
+                    input #url name="url" type="url" required maxlength="2048" autocomplete="off"
+                        placeholder="https://example.org/hook";
+                }
+                button { "Add it" }
+            }
+        }
+    }
+}
+
+/// The ways of one kind, each with what can be done with it.
+fn listed(settings: &Settings<'_>, way: Way) -> Markup {
+    html! {
+        ul.ways {
+            @for one in settings.ways.iter().filter(|one| one.way == way) {
+                li {
+                    span.code { (shown(&one.address)) }
+                    @if !one.confirmed { span.hint { "not confirmed yet" } }
+                    @else if !one.enabled { span.hint { "off" } }
+                    form.row method="post" action={ "/account/notifications/" (one.number) } {
+                        @if one.confirmed {
+                            @let (action, label) = if one.enabled { ("off", "Switch off") } else { ("on", "Switch on") };
+                            button.quiet name="action" value=(action) { (label) span.unseen { ": " (shown(&one.address)) } }
+                        }
+                        button.quiet name="action" value="remove" { "Remove" span.unseen { ": " (shown(&one.address)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// An address without what may be a secret in it.
+fn shown(address: &str) -> &str {
+    address.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// The button that makes a room quiet, or ends that.

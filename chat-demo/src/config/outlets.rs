@@ -1,0 +1,38 @@
+//! How notifications leave the chat.
+
+use clap::Args;
+
+/// How notifications leave the chat. What is not part of the build has no settings.
+#[derive(Args, Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Outlets {
+    /// URL that is told of workspaces and channels that start and stop, by signed webhooks; may be given several times
+    #[cfg(feature = "webhooks")]
+    #[arg(long = "hook-url", env = "CHAT_HOOK_URL", value_name = "URL", value_delimiter = ',', requires = "hook_secret", value_parser = hook_url)]
+    pub hook_urls: Vec<String>,
+
+    /// Secret that these are signed with, as Standard Webhooks has it: whsec_ and 24 bytes or more in base 64. Better given
+    /// in the environment, where other users of the machine cannot read it
+    #[cfg(feature = "webhooks")]
+    #[arg(long, env = "CHAT_HOOK_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub hook_secret: Option<super::HookSecret>,
+
+    /// Lets people have webhooks sent to addresses that are not encrypted
+    #[cfg(feature = "webhooks")]
+    #[arg(long, env = "CHAT_WEBHOOK_HTTP")]
+    pub webhook_http: bool,
+
+    /// Lets people have webhooks and push messages sent into private networks and to this machine: for home use and
+    /// tests, where everybody who can talk here may reach what is there
+    #[cfg(feature = "webhooks")]
+    #[arg(long, env = "CHAT_WEBHOOK_PRIVATE")]
+    pub webhook_private: bool,
+}
+
+#[cfg(feature = "webhooks")]
+fn hook_url(text: &str) -> Result<String, &'static str> {
+    match reqwest::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url.into()),
+        _ => Err("give a URL such as https://example.org/hook"),
+    }
+}

@@ -1,0 +1,90 @@
+//! Who takes a notification out of the chat, one for each way.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::logic::Outcome;
+#[cfg(feature = "webhooks")]
+use super::target::{Reach, System};
+#[cfg(feature = "webhooks")]
+use super::webhook::Webhooks;
+use super::{Way, WaySetting};
+use crate::config::Outlets;
+use crate::store::Notice;
+
+/// One way out. It is asked within a bounded time, and its future can be dropped at any moment.
+pub(super) trait Courier: fmt::Debug + Send + Sync {
+    /// Tries once.
+    fn deliver<'a>(&'a self, letter: &'a Letter) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+}
+
+/// What goes out.
+#[derive(Clone, Debug)]
+pub(super) struct Letter {
+    /// What the receiver can know it by when it comes twice.
+    pub(super) id: String,
+    /// By which way.
+    pub(super) way: Way,
+    /// Where the operator wants it; empty if `setting` says so.
+    pub(super) address: String,
+    /// Where whoever it is for wants it.
+    pub(super) setting: Option<WaySetting>,
+    /// What it says.
+    pub(super) content: Content,
+}
+
+/// What a letter says.
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    /// This message mentions whoever it is for.
+    Mention(Notice),
+    /// What was given when it was stored.
+    Payload(String),
+}
+
+/// All ways that this program has been set up for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Couriers {
+    all: BTreeMap<Way, Arc<dyn Courier>>,
+    #[cfg(feature = "webhooks")]
+    pub(super) webhooks: Option<Arc<super::webhook::Webhooks>>,
+}
+
+impl Couriers {
+    /// All that are part of the build and of the settings; what they say leads to `site`.
+    pub(crate) fn new(outlets: &Outlets, site: &str) -> Self {
+        #[cfg_attr(not(feature = "webhooks"), expect(unused_mut, reason = "there is none"))]
+        let mut all = Self::default();
+        #[cfg(not(feature = "webhooks"))]
+        let _ = (outlets, site);
+        #[cfg(feature = "webhooks")]
+        {
+            let reach = Reach { plain: outlets.webhook_http, private: outlets.webhook_private };
+            let webhooks = Webhooks::new(reach, Arc::new(System), outlets.hook_secret.clone(), site.to_owned());
+            let webhooks = Arc::new(webhooks);
+            all = all.with(Way::Webhook, webhooks.clone()).with(Way::Hook, webhooks.clone());
+            all.webhooks = Some(webhooks);
+        }
+        all
+    }
+
+    #[cfg(any(test, feature = "webhooks"))]
+    pub(super) fn with(mut self, way: Way, courier: Arc<dyn Courier>) -> Self {
+        self.all.insert(way, courier);
+        self
+    }
+
+    /// Whether there is one for this way.
+    pub(crate) fn has(&self, way: Way) -> bool {
+        self.all.contains_key(&way)
+    }
+
+    pub(super) async fn deliver(&self, letter: &Letter) -> Outcome {
+        match self.all.get(&letter.way) {
+            Some(courier) => courier.deliver(letter).await,
+            None => Outcome::Refused(format!("this program is not set up for {}", letter.way)),
+        }
+    }
+}
