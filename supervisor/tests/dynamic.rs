@@ -253,6 +253,36 @@ async fn s5_4_dynamic_children_stop_in_parallel_within_one_shutdown_time() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn s5_1_children_that_crash_while_they_are_being_asked_to_stop_are_no_meltdown() {
+    // More than are asked to stop at once; the last of them crash when the first are asked.
+    const CHILDREN: usize = 2_000;
+    let rooms = DynamicSupervisor::new().budget(0, SECOND).start().await.unwrap();
+    let asked = tokio_util::sync::CancellationToken::new();
+    let mut children = Vec::new();
+    for n in 0..CHILDREN {
+        let asked = asked.clone();
+        let spec = ChildSpec::task("child", move |cx| {
+            let asked = asked.clone();
+            async move {
+                if n == 0 {
+                    cx.stopped().await;
+                    asked.cancel();
+                } else if n == CHILDREN - 1 {
+                    asked.cancelled().await;
+                    return Err("too late");
+                }
+                cx.stopped().await;
+                Ok(())
+            }
+        });
+        children.push(rooms.start_child(spec).await.unwrap());
+    }
+    assert_eq!(rooms.stop().await, ExitReason::Shutdown);
+    assert_eq!(rooms.meltdown(), None);
+    assert_eq!(children[CHILDREN - 1].last_exit(), Some(ExitReason::error("too late")), "before it was asked itself");
+}
+
 /// How long the stop of `count` children takes, per child.
 async fn stop_time(count: u32) -> std::time::Duration {
     let jobs = DynamicSupervisor::new().start().await.unwrap();

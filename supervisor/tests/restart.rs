@@ -96,7 +96,8 @@ async fn is_over(child: &ChildRef) -> bool {
 async fn s2_a_child_that_stays_down_has_ended_for_good_though_its_supervisor_goes_on() {
     for restart in [Restart::Transient, Restart::Temporary] {
         let journal = Journal::default();
-        let mut spec = probe("a", &journal).restart(restart);
+        let delay = Backoff::exponential().base(SECOND).jitter(0.0);
+        let mut spec = probe("a", &journal).restart(restart).backoff(delay);
         let a = spec.reference();
         let tree = Supervisor::new(Strategy::OneForOne).child(spec).start().await.unwrap();
         assert!(!is_over(&a.child()).await);
@@ -112,7 +113,8 @@ async fn s2_a_child_that_stays_down_has_ended_for_good_though_its_supervisor_goe
             tree.restart_child("a").await.unwrap();
             assert!(!is_over(&a.child()).await, "it is there again");
             tell(&a, Ask::Panic);
-            assert!(!is_over(&a.child()).await && a.is_running(), "and has been restarted");
+            assert!(!is_over(&a.child()).await && !a.is_running(), "it will be restarted");
+            assert!(a.running().await && !is_over(&a.child()).await);
             tree.terminate_child("a").await.unwrap();
             assert_eq!(a.child().gone().await, Some(ExitReason::Shutdown));
         }
@@ -141,8 +143,9 @@ async fn s2_what_is_below_a_supervisor_has_ended_for_good_when_that_one_stays_do
     let worker_child = worker.reference().child();
     let inner = Supervisor::new(Strategy::OneForOne).id("inner").child(worker).child(leaf);
     let middle = Supervisor::new(Strategy::OneForOne).id("middle").child(ChildSpec::supervisor(inner));
+    let middle = middle.child(probe("other", &journal));
     let delay = Backoff::exponential().base(SECOND).jitter(0.0);
-    let mut spec = ChildSpec::supervisor(middle).restart(Restart::Transient).backoff(delay);
+    let mut spec = ChildSpec::supervisor(middle).backoff(delay);
     let middle = spec.reference();
     let tree = Supervisor::new(Strategy::OneForOne).budget(9, SECOND).child(spec).start().await.unwrap();
     let inner = middle.find_child("inner").await.unwrap().unwrap();
@@ -160,6 +163,17 @@ async fn s2_what_is_below_a_supervisor_has_ended_for_good_when_that_one_stays_do
         }
         assert!(middle.child().running().await && leaf_child.running().await);
     }
+
+    // As when it gives up, and stops its children in order before.
+    for _ in 0..4 {
+        middle.kill_child("other").await.unwrap();
+        settle().await;
+    }
+    assert!(middle.meltdown().is_some() && !middle.is_running());
+    for child in [&middle.child(), &inner, &worker_child, &leaf_child] {
+        assert!(!is_over(child).await, "{child:?} comes back");
+    }
+    assert!(middle.child().running().await && leaf_child.running().await);
 
     tree.terminate_child("middle").await.unwrap();
     assert_eq!(middle.exited().await, ExitReason::Shutdown);
