@@ -169,7 +169,9 @@ mod tests {
     use tokio::time::Instant;
 
     use super::start_order;
-    use crate::rules::{Action, Budget, Down, Key, Machine, Policy, Restart, Shutdown, Strategy as Together};
+    use crate::rules::{
+        Action, Budget, Down, Ending, Key, Machine, Policy, Restart, Shutdown, Standing, Strategy as Together,
+    };
 
     #[test]
     fn s6_a_child_that_is_added_waits_for_the_inits_that_the_sweep_and_its_needs_wait_for_and_for_no_others() {
@@ -253,6 +255,7 @@ mod tests {
         assert_eq!(machine.take_actions(), [], "as it is added");
         machine.up(store, 2, now);
         assert_eq!(machine.take_actions(), [], "when the first of them is up");
+        assert_eq!(machine.waits_for(web).collect::<Vec<_>>(), [cache]);
         machine.up(cache, 2, now);
         assert_eq!(machine.take_actions(), [Action::Start { key: web, generation: 1 }]);
         machine.up(web, 1, now);
@@ -265,6 +268,54 @@ mod tests {
         assert_eq!(machine.take_actions(), [], "as it is restarted");
         machine.up(store, 3, now);
         assert_eq!(machine.take_actions(), [Action::Start { key: web, generation: 2 }]);
+    }
+
+    #[test]
+    fn s1_7_a_restart_waits_for_one_that_takes_too_long_and_not_for_one_that_was_left_behind() {
+        let now = Instant::now();
+        let (mut machine, [_]) = workers(Together::OneForOne, now);
+        let store = machine.add_by_hand(Policy { start_timeout: Some(SECOND), ..WORKER }, Vec::new(), now);
+        let web = machine.add_by_hand(WORKER, vec![store], now);
+        machine.up(store, 1, now);
+        machine.up(web, 1, now);
+        crash(&mut machine, store, 1, now);
+        drop(machine.take_actions());
+        machine.tick(now + SECOND);
+        crash(&mut machine, web, 1, now + SECOND);
+        let started = |machine: &mut Machine| {
+            let actions = machine.take_actions();
+            actions.into_iter().filter(|action| matches!(action, Action::Start { .. })).collect::<Vec<_>>()
+        };
+        assert_eq!(started(&mut machine), [], "it is being aborted, and will be started again");
+        crash(&mut machine, store, 2, now + SECOND);
+        assert_eq!(started(&mut machine), [Action::Start { key: store, generation: 3 }]);
+        machine.up(store, 3, now + SECOND);
+        assert_eq!(started(&mut machine), [Action::Start { key: web, generation: 2 }]);
+        machine.up(web, 2, now + SECOND);
+
+        // Terminated, it does not end even when it is aborted.
+        machine.replace(store, Policy { shutdown: Shutdown::BrutalKill, ..WORKER }, Vec::new(), now + SECOND);
+        assert_eq!(machine.terminate(store, now + SECOND), Some(false));
+        machine.tick(now + SECOND * 2);
+        assert_eq!(machine.standing(store), Some(Standing::Abandoned));
+        crash(&mut machine, web, 2, now + SECOND * 2);
+        assert_eq!(started(&mut machine), [Action::Start { key: web, generation: 3 }]);
+    }
+
+    #[test]
+    fn s1_7_a_stop_ends_a_wait_for_good() {
+        let now = Instant::now();
+        let (mut machine, [store, web]) = workers(Together::OneForOne, now);
+        machine.depend(web, vec![store]);
+        crash(&mut machine, store, 1, now);
+        crash(&mut machine, web, 1, now);
+        drop(machine.take_actions());
+        machine.stop(ExitReason::Shutdown, None, now);
+        let rested = Action::Rested { key: web };
+        assert_eq!(machine.take_actions(), [rested, Action::Ask { key: store, returns: false }]);
+        crash(&mut machine, store, 2, now);
+        let ending = Action::Finished(Ending::Asked(ExitReason::Shutdown));
+        assert_eq!(machine.take_actions(), [Action::Rested { key: store }, ending]);
     }
 
     #[test]
