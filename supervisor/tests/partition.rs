@@ -12,8 +12,8 @@ use registry::{LookupError, ServiceRegistry};
 use supervisor::testing::settle;
 use supervisor::{
     ChildRef, ChildSpec, Context, DynamicSupervisor, ExitReason, Failure, Flow, Init, PartitionSupervisor,
-    PartitionSupervisorRef, ResizeError, Restart, Server, ServerRef, StartChildError, StartError, StartFailure,
-    Strategy, Supervisor, TerminateChildError,
+    PartitionSupervisorRef, ResizeError, Restart, Server, ServerRef, Shutdown, StartChildError, StartError,
+    StartFailure, Strategy, Supervisor, TerminateChildError,
 };
 use tokio::time::Instant;
 
@@ -242,6 +242,29 @@ async fn s7_2_surplus_that_does_not_stop_is_aborted_after_its_shutdown_time() {
     parts.resize(2).await.unwrap();
     assert_eq!(parts.count_children().await.unwrap().active, 2, "there is room for another one");
     assert!(parts.partition(1).unwrap() != handles[1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s7_2_surplus_that_cannot_be_killed_is_left_behind_after_the_grace() {
+    let (release, gate) = std::sync::mpsc::sync_channel::<()>(1);
+    let gate = Arc::new(Mutex::new(gate));
+    let parts = PartitionSupervisor::new(move |index| {
+        if index == 0 {
+            return idle();
+        }
+        let gate = Arc::clone(&gate);
+        let stuck = ChildSpec::blocking("stuck", move |_| {
+            let _ = gate.lock().unwrap().recv();
+        });
+        stuck.shutdown(Shutdown::BrutalKill)
+    });
+    let parts = parts.partitions(2).grace(SECOND * 3).start().await.unwrap();
+    let stuck = parts.partition(1).unwrap();
+    let begun = Instant::now();
+    parts.resize(1).await.unwrap();
+    assert_eq!((begun.elapsed().as_secs(), stuck.last_exit()), (3, Some(ExitReason::Abandoned)));
+    drop(release);
+    parts.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -562,6 +585,7 @@ impl Server for Resizer {
         let asked = self.asks.load(SeqCst);
         if asked > 0 && asked / 10 == self.index && self.parts.get().is_some() {
             self.asks.store(0, SeqCst);
+            tokio::time::sleep(SECOND / 10).await;
             self.resize(asked % 10).await;
         }
         Ok(Init::Ready)
@@ -601,13 +625,19 @@ async fn s7_2_a_resize_that_would_wait_for_the_partition_that_asks_is_refused_an
     // In a group restart: the new one would be started behind this.
     ask(1, 5);
     assert!(tree.partition(1).unwrap().try_cast(Order::Crash).is_ok());
-    settle().await;
+    tokio::time::sleep(SECOND).await;
     assert_eq!((told(), tree.partitions()), (refused(), 3));
     assert_eq!(tree.count_children().await.unwrap().active, 3, "and the restart is done");
+    // Behind another resize, which waits for that restart.
+    ask(1, 6);
+    assert!(tree.partition(1).unwrap().try_cast(Order::Crash).is_ok());
+    settle().await;
+    bounded(tree.resize(4)).await.expect("nobody waits for itself").unwrap();
+    assert_eq!((told(), tree.partitions()), (refused(), 4));
     // Fewer can be had, by one that stays.
     ask(1, 2);
     assert!(tree.partition(1).unwrap().try_cast(Order::Crash).is_ok());
-    settle().await;
+    tokio::time::sleep(SECOND).await;
     assert_eq!((told(), tree.partitions()), (vec![Ok(())], 2));
 
     // At its own first start: whoever adds it has the turn.
