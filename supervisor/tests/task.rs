@@ -216,6 +216,16 @@ async fn s7_3_start_restarted_restarts_within_the_supervisors_budget() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s7_3_a_task_that_is_restarted_has_the_supervisors_shutdown_time() {
+    let tasks = TaskSupervisor::new().shutdown(Shutdown::Timeout(SECOND * 2)).start().await.unwrap();
+    let deaf = tasks.start_restarted(Restart::Permanent, |_| pending::<()>()).unwrap();
+    settle().await;
+    let begun = Instant::now();
+    assert_eq!(tasks.stop().await, ExitReason::Shutdown);
+    assert_eq!((begun.elapsed().as_secs(), deaf.last_exit()), (2, Some(ExitReason::Timeout)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn s7_3_a_stop_drops_all_tasks_at_once_and_tells_who_awaits_them() {
     let tasks = TaskSupervisor::new().start().await.unwrap();
     let gauge = Gauge::default();

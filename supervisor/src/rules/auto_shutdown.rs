@@ -61,3 +61,70 @@ impl Machine {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::rules::{Budget, Down, Key, Policy, Restart, Shutdown, Standing, Strategy};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// The first and the third are significant; all of them are up, and the third has done its work.
+    fn rest_for_one(now: Instant) -> (Machine, [Key; 4]) {
+        let machine = Machine::new(Strategy::RestForOne, Budget { max: 9, within: SECOND }, SECOND, 9);
+        let mut machine = machine.with_auto_shutdown(AutoShutdown::AllSignificant);
+        let keys = std::array::from_fn(|at| {
+            let significant = at % 2 == 0;
+            let restart = if significant { Restart::Transient } else { Restart::Permanent };
+            let shutdown = Shutdown::BrutalKill;
+            machine.add(Policy {
+                restart,
+                shutdown,
+                backoff: None,
+                start_timeout: None,
+                is_supervisor: false,
+                significant,
+            })
+        });
+        machine.boot(now);
+        keys.into_iter().for_each(|key| machine.up(key, 1, now));
+        (machine, keys)
+    }
+
+    fn end(machine: &mut Machine, key: Key, reason: ExitReason, now: Instant) {
+        machine.down(key, 1, Down::Exited(reason), now);
+    }
+
+    #[test]
+    fn s7_4_one_that_is_down_and_comes_back_with_its_group_keeps_the_supervisor_up() {
+        for held in [false, true] {
+            let now = Instant::now();
+            let (mut machine, [first, second, third, fourth]) = rest_for_one(now);
+            end(&mut machine, third, ExitReason::Normal, now);
+            assert!(!machine.is_stopping(), "the first is up");
+            // The group goes down, and the fourth takes its time.
+            end(&mut machine, second, ExitReason::Killed, now);
+            assert_eq!(machine.standing(fourth), Some(Standing::Stopping));
+            if held {
+                assert_eq!(machine.terminate(third, now), Some(true), "so it does not come back");
+            }
+            end(&mut machine, first, ExitReason::Normal, now);
+            assert_eq!(machine.is_stopping(), held);
+        }
+    }
+
+    #[test]
+    fn s7_4_one_that_was_left_behind_does_not_keep_the_supervisor_up() {
+        let now = Instant::now();
+        let (mut machine, [first, _, third, _]) = rest_for_one(now);
+        assert_eq!(machine.terminate(third, now), Some(false));
+        machine.tick(now + SECOND);
+        assert_eq!((machine.standing(third), machine.is_stopping()), (Some(Standing::Abandoned), false));
+        end(&mut machine, first, ExitReason::Normal, now + SECOND);
+        assert!(machine.is_stopping());
+    }
+}
