@@ -432,18 +432,22 @@ async fn s7_3_on_timeout_exit_ends_the_stream_and_its_tasks() {
     let tasks = TaskSupervisor::new().start().await.unwrap();
     let gauge = Gauge::default();
     let inner = gauge.clone();
-    let stream = tasks.stream(0..100, move |_: u64| {
+    let stream = tasks.stream(0..100, move |n: u64| {
         let present = inner.enter();
         async move {
             let _present = present;
-            pending::<u64>().await
+            if n == 0 {
+                sleep(SECOND * 3).await;
+                return n;
+            }
+            pending().await
         }
     });
     let begun = Instant::now();
-    assert_eq!(all(stream.max_concurrency(10)).await, [Err("timeout".to_owned())]);
+    assert_eq!(all(stream.max_concurrency(10)).await, [Ok(0), Err("timeout".to_owned())]);
     assert_eq!(begun.elapsed().as_secs(), 5, "the default");
     settle().await;
-    assert_eq!((gauge.now(), tasks.count_children().specs), (0, 0));
+    assert_eq!((gauge.now(), tasks.count_children().specs), (0, 0), "also the one that took the place of the first");
     tasks.stop().await;
 }
 
