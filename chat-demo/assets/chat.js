@@ -18,3 +18,6 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 
 const page = find("[data-room]");
 if (page && find("#composer")) start(page);
+
+const push = find("#push");
+if (push) import("./push.js").then(({ offer }) => offer(push));

@@ -23,6 +23,12 @@ use crate::store::{Location, OpenError, Place, Store};
 use crate::web::{self, Assets, Bounds, Cookies, Doors, Endpoint, LiveSessions, Origins, Web};
 use crate::{health, telemetry};
 
+/// Mails that ask for a confirmation, by one person or to one address, at once and in the long run: five a day.
+#[cfg(feature = "email")]
+const MAILS: u32 = 5;
+#[cfg(feature = "email")]
+const MAILS_A_SECOND: f64 = 5.0 / 86_400.0;
+
 /// The program, running.
 ///
 /// ```text
@@ -83,6 +89,10 @@ pub enum StartError {
         #[source]
         cause: std::io::Error,
     },
+    /// Mails cannot be sent.
+    #[cfg(feature = "email")]
+    #[error(transparent)]
+    Mail(#[from] crate::domain::notification::MailError),
     /// Something did not come up.
     #[error("the program did not come up: {0}")]
     Tree(#[from] supervisor::StartError),
@@ -116,7 +126,11 @@ impl App {
         let (scanner, ffmpeg) = (config.clamd.clone(), Ffmpeg::find(&config.ffmpeg));
         let uploads = Uploads::new(namespace.clone(), folder(&config)?, scanner, ffmpeg, limits);
         let site = config.origins.first().cloned().unwrap_or_else(|| format!("http://{address}"));
-        let couriers = Couriers::new(&config.outlets, site.trim_end_matches('/'));
+        let site = site.trim_end_matches('/');
+        #[cfg(feature = "email")]
+        let couriers = Couriers::new(&config.outlets, &store, site)?;
+        #[cfg(not(feature = "email"))]
+        let couriers = Couriers::without_mail(&config.outlets, &store, site);
         #[cfg(feature = "webhooks")]
         let hooks = &*config.outlets.hook_urls;
         #[cfg(not(feature = "webhooks"))]
@@ -139,6 +153,8 @@ impl App {
             accounts,
             assets: Arc::new(Assets::new()),
             doors: Arc::new(Doors::new(&limits)),
+            #[cfg(feature = "email")]
+            mails: Arc::new(web::Throttle::new(MAILS, MAILS_A_SECOND)),
             live,
             bounds: Arc::new(Bounds::new(&limits)),
             client_address_header: config.client_address_header,

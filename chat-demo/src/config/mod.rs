@@ -12,4 +12,6 @@ pub use outlets::Outlets;
 pub use schema::{Config, LogFormat};
 #[cfg(feature = "webhooks")]
 pub use secret::HookSecret;
+#[cfg(feature = "email")]
+pub use secret::SmtpPassword;
 pub use secret::{AdminToken, CookieKey};

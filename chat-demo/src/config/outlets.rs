@@ -18,15 +18,45 @@ pub struct Outlets {
     pub hook_secret: Option<super::HookSecret>,
 
     /// Lets people have webhooks sent to addresses that are not encrypted
-    #[cfg(feature = "webhooks")]
+    #[cfg(any(feature = "push", feature = "webhooks"))]
     #[arg(long, env = "CHAT_WEBHOOK_HTTP")]
     pub webhook_http: bool,
 
     /// Lets people have webhooks and push messages sent into private networks and to this machine: for home use and
     /// tests, where everybody who can talk here may reach what is there
-    #[cfg(feature = "webhooks")]
+    #[cfg(any(feature = "push", feature = "webhooks"))]
     #[arg(long, env = "CHAT_WEBHOOK_PRIVATE")]
     pub webhook_private: bool,
+
+    /// Mail server that takes the mails of the chat: smtps://HOST, smtp://HOST:587?tls=required, or, for one on this
+    /// machine, smtp://localhost
+    #[cfg(feature = "email")]
+    #[arg(long, env = "CHAT_SMTP_URL", value_name = "URL", value_parser = smtp_url, requires = "mail_from")]
+    pub smtp_url: Option<String>,
+
+    /// Name by which the mail server knows this program
+    #[cfg(feature = "email")]
+    #[arg(long, env = "CHAT_SMTP_USER", value_name = "NAME", requires = "smtp_password")]
+    pub smtp_user: Option<String>,
+
+    /// Password for that name. Better given in the environment, where other users of the machine cannot read it
+    #[cfg(feature = "email")]
+    #[arg(long, env = "CHAT_SMTP_PASSWORD", value_name = "SECRET", hide_env_values = true)]
+    pub smtp_password: Option<super::SmtpPassword>,
+
+    /// From whom the mails are, as in Chat <chat@example.org>
+    #[cfg(feature = "email")]
+    #[arg(long, env = "CHAT_MAIL_FROM", value_name = "ADDRESS")]
+    pub mail_from: Option<lettre::message::Mailbox>,
+}
+
+/// A URL of a mail server, without a password, which would be printed with the settings.
+#[cfg(feature = "email")]
+fn smtp_url(text: &str) -> Result<String, &'static str> {
+    match text.split_once("://") {
+        Some(("smtp" | "smtps", rest)) if !rest.is_empty() && !rest.contains('@') => Ok(text.to_owned()),
+        _ => Err("give a URL such as smtps://mail.example.org, without a name and password in it"),
+    }
 }
 
 #[cfg(feature = "webhooks")]

@@ -95,6 +95,36 @@ impl std::fmt::Debug for HookSecret {
     }
 }
 
+/// What the mail server lets this program in by.
+#[cfg(feature = "email")]
+#[derive(Clone)]
+pub struct SmtpPassword(String);
+
+#[cfg(feature = "email")]
+impl SmtpPassword {
+    /// All of it.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(feature = "email")]
+impl std::str::FromStr for SmtpPassword {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Nothing of the secret.
+#[cfg(feature = "email")]
+impl std::fmt::Debug for SmtpPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SmtpPassword(…)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

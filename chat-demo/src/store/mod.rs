@@ -41,7 +41,7 @@ use request::Request;
 use server::StoreServer;
 pub use token::SessionToken;
 pub use visits::Visit;
-#[cfg(any(test, feature = "webhooks"))]
+#[cfg(any(test, feature = "email", feature = "push", feature = "webhooks"))]
 pub(crate) use ways::NewWay;
 pub(crate) use ways::WayChange;
 

@@ -1,7 +1,7 @@
 //! By which ways somebody wants to be told.
 
 #![cfg_attr(
-    not(feature = "webhooks"),
+    not(any(feature = "email", feature = "push", feature = "webhooks")),
     allow(dead_code, unused_imports, reason = "without any way out there is nothing that goes it")
 )]
 
@@ -23,7 +23,7 @@ pub(crate) struct NewWay {
 }
 
 /// How a way is changed.
-#[allow(dead_code, reason = "a mail address is to be confirmed")]
+#[cfg_attr(not(feature = "email"), allow(dead_code, reason = "a mail address is to be confirmed"))]
 #[derive(Clone, Debug)]
 pub(crate) enum WayChange {
     /// They want it now, or not now.

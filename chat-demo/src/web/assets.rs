@@ -24,12 +24,13 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Name, media type, text.
-const ASSETS: [(&str, &str, &str); 9] = [
+const ASSETS: [(&str, &str, &str); 10] = [
     (STYLE, CSS, include_str!("../../assets/chat.css")),
     (SCRIPT, JS, include_str!("../../assets/chat.js")),
     ("client.js", JS, include_str!("../../assets/client.js")),
     ("commands.js", JS, include_str!("../../assets/commands.js")),
     ("messages.js", JS, include_str!("../../assets/messages.js")),
+    ("push.js", JS, include_str!("../../assets/push.js")),
     ("room.js", JS, include_str!("../../assets/room.js")),
     ("rooms.js", JS, include_str!("../../assets/rooms.js")),
     ("upload.js", JS, include_str!("../../assets/upload.js")),
@@ -64,6 +65,12 @@ impl Assets {
             Asset { name, media_type, text, zipped }
         }))
     }
+}
+
+/// `GET /worker.js`: shows push messages. It lies at the root since it is there for what lies below it.
+#[cfg(feature = "push")]
+pub(super) async fn worker() -> Response {
+    ([(CONTENT_TYPE, JS), (CACHE_CONTROL, "no-cache")], include_str!("../../assets/worker.js")).into_response()
 }
 
 /// `GET /assets/{version}/{name}`

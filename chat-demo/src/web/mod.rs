@@ -44,6 +44,8 @@ pub(crate) use cookie::Cookies;
 pub(crate) use endpoint::{Endpoint, child_spec};
 pub(crate) use live::LiveSessions;
 pub(crate) use origin::Origins;
+#[cfg(feature = "email")]
+pub(crate) use throttle::Throttle;
 
 use crate::config::{AdminToken, Limits};
 use crate::domain::account::Accounts;
@@ -73,6 +75,9 @@ pub(crate) struct Web {
     pub(crate) accounts: Accounts,
     pub(crate) assets: Arc<Assets>,
     pub(crate) doors: Arc<Doors>,
+    /// How often mails may be asked for, by whom and to where.
+    #[cfg(feature = "email")]
+    pub(crate) mails: Arc<Throttle<String>>,
     pub(crate) live: Arc<LiveSessions>,
     pub(crate) bounds: Arc<Bounds>,
     /// The header of a proxy that is believed.
@@ -122,6 +127,15 @@ fn router(web: &Web) -> Router {
         .merge(files)
         .layer(from_fn_with_state(web.clone(), guard::own_pages_only));
     let mut own = pages.route("/rooms/{code}/socket", get(socket::open));
+    #[cfg(feature = "push")]
+    {
+        own = own.route("/worker.js", get(assets::worker));
+    }
+    #[cfg(feature = "email")]
+    {
+        let (ask, end) = (notifications::ask_unsubscribe, notifications::unsubscribe);
+        own = own.route("/unsubscribe/{number}/{seal}", get(ask).post(end));
+    }
     if web.admin.is_some() {
         own = own
             .route("/admin/rooms/{code}/kill", post(admin::kill_room))

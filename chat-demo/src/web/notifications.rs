@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::forms::{bad_form, malformed, visitor};
 use super::page::Settings;
 use super::{Web, page, unavailable};
-#[cfg(feature = "webhooks")]
+#[cfg(any(feature = "email", feature = "push", feature = "webhooks"))]
 use crate::domain::notification::AddError;
 use crate::domain::{Person, RoomCode, UnixMillis};
 
@@ -47,6 +47,24 @@ pub(super) struct NewWebhook {
     url: String,
 }
 
+/// The longest mail address that is remembered, in characters.
+#[cfg(feature = "email")]
+const MAX_ADDRESS: usize = 254;
+
+#[cfg(feature = "email")]
+#[derive(Deserialize)]
+pub(super) struct NewEmail {
+    address: String,
+}
+
+#[cfg(feature = "push")]
+#[derive(Deserialize)]
+pub(super) struct NewPush {
+    endpoint: String,
+    p256dh: String,
+    auth: String,
+}
+
 type Sent<T> = Result<Form<T>, FormRejection>;
 
 /// Everything here. What is not part of the build has no routes.
@@ -59,6 +77,12 @@ pub(super) fn routes() -> Router<Web> {
         .route("/account/notifications/{number}", post(change));
     #[cfg(feature = "webhooks")]
     let routes = routes.route("/account/notifications/webhooks", post(add_webhook));
+    #[cfg(feature = "email")]
+    let routes = routes
+        .route("/account/notifications/email", post(add_email))
+        .route("/confirm/{number}/{token}", get(ask).post(confirm));
+    #[cfg(feature = "push")]
+    let routes = routes.route("/account/notifications/push", post(add_push));
     routes
 }
 
@@ -140,8 +164,109 @@ pub(super) async fn add_webhook(State(web): State<Web>, headers: HeaderMap, form
     }
 }
 
+/// `POST /account/notifications/email`: a mail asks whether the address is the visitor's.
+#[cfg(feature = "email")]
+pub(super) async fn add_email(State(web): State<Web>, headers: HeaderMap, form: Sent<NewEmail>) -> Response {
+    let Ok(Form(form)) = form else { return bad_form() };
+    let person = match visitor(&web, &headers).await {
+        Ok(Some(person)) => person,
+        Ok(None) => return Redirect::to("/").into_response(),
+        Err(error) => return unavailable(&error),
+    };
+    let address = form.address.trim();
+    let now = std::time::Instant::now();
+    // Neither can anybody write to many, nor can many write to anybody.
+    let wait = web.mails.take(format!("person {}", person.id.0), now).and_then(|()| {
+        let key = address.chars().take(MAX_ADDRESS).collect::<String>().to_lowercase();
+        web.mails.take(format!("address {key}"), now)
+    });
+    if let Err(wait) = wait {
+        crate::telemetry::refused("mail_rate");
+        let problem = format!("Too many mails were asked for. Please wait {} minutes.", wait.as_secs() / 60 + 1);
+        let settings = Settings { problem: Some(&problem), ..Settings::default() };
+        return shown(&web, &person, StatusCode::TOO_MANY_REQUESTS, &settings).await;
+    }
+    match web.notifications.add_email(person.id, address).await {
+        Ok(()) => {
+            let settings =
+                Settings { done: Some("Look into your mail, and confirm the address."), ..Settings::default() };
+            shown(&web, &person, StatusCode::OK, &settings).await
+        }
+        Err(error) => refused(&web, &person, error).await,
+    }
+}
+
+/// `GET /confirm/{number}/{token}`: asks; programs that follow links in mails confirm nothing.
+#[cfg(feature = "email")]
+pub(super) async fn ask(Path((number, token)): Path<(i64, String)>) -> Response {
+    page::one_button(
+        "Is this your address?",
+        "Then you are told here of what mentions you.",
+        "Yes, confirm it",
+        &format!("/confirm/{number}/{token}"),
+    )
+    .into_response()
+}
+
+/// `POST /confirm/{number}/{token}`: whoever has the mail need not be logged in here.
+#[cfg(feature = "email")]
+pub(super) async fn confirm(State(web): State<Web>, Path((number, token)): Path<(i64, String)>) -> Response {
+    match web.notifications.confirm_email(number, &token).await {
+        Ok(true) => page::notice("Your address is confirmed.", "From now on you are told there of what mentions you.")
+            .into_response(),
+        Ok(false) => {
+            crate::telemetry::refused("confirmation");
+            let text = "It works once, and for a day. Add the address again for another one.";
+            (StatusCode::GONE, page::notice("This link does not work any more.", text)).into_response()
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// `GET /unsubscribe/{number}/{seal}`: asks.
+#[cfg(feature = "email")]
+pub(super) async fn ask_unsubscribe(Path((number, seal)): Path<(i64, String)>) -> Response {
+    page::one_button(
+        "No more mails?",
+        "You can switch them on again in your settings.",
+        "No more mails",
+        &format!("/unsubscribe/{number}/{seal}"),
+    )
+    .into_response()
+}
+
+/// `POST /unsubscribe/{number}/{seal}`: also by the program in which the mail is read, which has no `Origin` of ours: who
+/// has the link may do this, and nothing else.
+#[cfg(feature = "email")]
+pub(super) async fn unsubscribe(State(web): State<Web>, Path((number, seal)): Path<(i64, String)>) -> Response {
+    match web.notifications.unsubscribe(number, &seal).await {
+        Ok(true) => page::notice("No more mails.", "Your settings have them switched off.").into_response(),
+        Ok(false) => {
+            crate::telemetry::refused("unsubscribe");
+            (StatusCode::NOT_FOUND, page::notice("This link is none of ours.", "It may have been cut in two."))
+                .into_response()
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// `POST /account/notifications/push`: what the visitor's browser gives.
+#[cfg(feature = "push")]
+pub(super) async fn add_push(State(web): State<Web>, headers: HeaderMap, form: Sent<NewPush>) -> Response {
+    let Ok(Form(form)) = form else { return bad_form() };
+    let person = match visitor(&web, &headers).await {
+        Ok(Some(person)) => person,
+        Ok(None) => return Redirect::to("/").into_response(),
+        Err(error) => return unavailable(&error),
+    };
+    match web.notifications.add_push(person.id, &form.endpoint, form.p256dh, form.auth).await {
+        Ok(()) => Redirect::to("/account/notifications").into_response(),
+        Err(error) => refused(&web, &person, error).await,
+    }
+}
+
 /// Why a way was not added.
-#[cfg(feature = "webhooks")]
+#[cfg(any(feature = "email", feature = "push", feature = "webhooks"))]
 async fn refused(web: &Web, person: &Person, error: AddError) -> Response {
     let status = match error {
         AddError::Store(error) => return unavailable(&error),
@@ -160,7 +285,15 @@ async fn shown(web: &Web, person: &Person, status: StatusCode, said: &Settings<'
         Ok(found) => found,
         Err(error) => return unavailable(&error),
     };
+    #[cfg(feature = "push")]
+    let key = match web.notifications.push_key().await {
+        Ok(key) => key,
+        Err(error) => return unavailable(&error),
+    };
+    #[cfg(not(feature = "push"))]
+    let key: Option<String> = None;
     let page = page::notification_settings(&Settings {
+        push_key: key.as_deref(),
         visits: &visits,
         ways: &ways,
         offers: &web.notifications.offered(),

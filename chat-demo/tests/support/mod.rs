@@ -10,6 +10,7 @@ pub mod http;
 pub mod postgres;
 pub mod program;
 pub mod receiver;
+pub mod smtp;
 pub mod socket;
 
 use std::time::Duration;

@@ -6,13 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::logic::Outcome;
-#[cfg(feature = "webhooks")]
+#[cfg(any(feature = "push", feature = "webhooks"))]
 use super::target::{Reach, System};
-#[cfg(feature = "webhooks")]
-use super::webhook::Webhooks;
 use super::{Way, WaySetting};
 use crate::config::Outlets;
-use crate::store::Notice;
+use crate::store::{Notice, Store};
 
 /// One way out. It is asked within a bounded time, and its future can be dropped at any moment.
 pub(super) trait Courier: fmt::Debug + Send + Sync {
@@ -50,27 +48,48 @@ pub(crate) struct Couriers {
     all: BTreeMap<Way, Arc<dyn Courier>>,
     #[cfg(feature = "webhooks")]
     pub(super) webhooks: Option<Arc<super::webhook::Webhooks>>,
+    #[cfg(feature = "push")]
+    pub(super) pushes: Option<Arc<super::push::Pushes>>,
 }
 
 impl Couriers {
     /// All that are part of the build and of the settings; what they say leads to `site`.
-    pub(crate) fn new(outlets: &Outlets, site: &str) -> Self {
-        #[cfg_attr(not(feature = "webhooks"), expect(unused_mut, reason = "there is none"))]
-        let mut all = Self::default();
-        #[cfg(not(feature = "webhooks"))]
-        let _ = (outlets, site);
+    ///
+    /// # Errors
+    ///
+    /// [`MailError`](super::MailError) when mails are asked for that cannot be sent.
+    #[cfg(feature = "email")]
+    pub(crate) fn new(outlets: &Outlets, store: &Store, site: &str) -> Result<Self, super::MailError> {
+        let all = Self::without_mail(outlets, store, site);
+        Ok(match super::email::Mails::new(outlets, store.clone(), site)? {
+            Some(mails) => all.with(Way::Email, Arc::new(mails)),
+            None => all,
+        })
+    }
+
+    /// All that are part of the build and of the settings, but for mails; what they say leads to `site`.
+    #[allow(unused_variables, reason = "what they use depends on the build")]
+    pub(crate) fn without_mail(outlets: &Outlets, store: &Store, site: &str) -> Self {
+        let all = Self::default();
         #[cfg(feature = "webhooks")]
-        {
-            let reach = Reach { plain: outlets.webhook_http, private: outlets.webhook_private };
-            let webhooks = Webhooks::new(reach, Arc::new(System), outlets.hook_secret.clone(), site.to_owned());
+        let all = {
+            let secret = outlets.hook_secret.clone();
+            let webhooks = super::webhook::Webhooks::new(reach(outlets), Arc::new(System), secret, site.to_owned());
             let webhooks = Arc::new(webhooks);
-            all = all.with(Way::Webhook, webhooks.clone()).with(Way::Hook, webhooks.clone());
-            all.webhooks = Some(webhooks);
-        }
+            let all = all.with(Way::Webhook, webhooks.clone()).with(Way::Hook, webhooks.clone());
+            Self { webhooks: Some(webhooks), ..all }
+        };
+        #[cfg(feature = "push")]
+        let all = {
+            let pushes = super::push::Pushes::new(reach(outlets), Arc::new(System), store.clone(), site.to_owned());
+            let pushes = Arc::new(pushes);
+            let all = all.with(Way::Push, pushes.clone());
+            Self { pushes: Some(pushes), ..all }
+        };
         all
     }
 
-    #[cfg(any(test, feature = "webhooks"))]
+    #[cfg(any(test, feature = "email", feature = "push", feature = "webhooks"))]
     pub(super) fn with(mut self, way: Way, courier: Arc<dyn Courier>) -> Self {
         self.all.insert(way, courier);
         self
@@ -87,4 +106,9 @@ impl Couriers {
             None => Outcome::Refused(format!("this program is not set up for {}", letter.way)),
         }
     }
+}
+
+#[cfg(any(feature = "push", feature = "webhooks"))]
+fn reach(outlets: &Outlets) -> Reach {
+    Reach { plain: outlets.webhook_http, private: outlets.webhook_private }
 }

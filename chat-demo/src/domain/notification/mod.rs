@@ -6,18 +6,22 @@
 //! good is put aside for the operator. It goes out at least once, always under the same id.
 
 #![cfg_attr(
-    not(feature = "webhooks"),
+    not(any(feature = "email", feature = "push", feature = "webhooks")),
     allow(dead_code, unused_imports, reason = "without any way out there is nothing that goes it")
 )]
 
 mod courier;
 mod delivery;
+#[cfg(feature = "email")]
+mod email;
 mod hook;
 mod in_app;
 mod logic;
+#[cfg(feature = "push")]
+mod push;
 mod server;
 mod settings;
-#[cfg(feature = "webhooks")]
+#[cfg(any(feature = "push", feature = "webhooks"))]
 mod target;
 #[cfg(test)]
 mod tests;
@@ -33,6 +37,8 @@ use supervisor::{CallError, ChildSpec, ServerRef};
 pub(crate) use self::courier::Couriers;
 use self::courier::{Content, Letter};
 pub use self::delivery::{DeadLetter, Delivery, NewDelivery, Priority, Way, WaySetting};
+#[cfg(feature = "email")]
+pub use self::email::MailError;
 pub use self::hook::HookEvent;
 pub use self::logic::Load;
 use self::server::{NotificationMessage, NotificationServer};

@@ -282,12 +282,17 @@ impl Shared {
         let decision = self.retries.after(outcome, delivery.tries, rand::random());
         let (fate, again, ended) = match decision {
             Decision::Over => (Fate::Over, None, Some(if withdrawn { Ended::Withdrawn } else { Ended::Delivered })),
+            // Nothing was tried, so nothing is kept: whoever starts next looks again.
+            Decision::Again { after, tries, .. } if tries == delivery.tries => {
+                return (Some(Instant::now() + after), None);
+            }
             Decision::Again { after, tries, why } => {
-                let retried = (tries > delivery.tries).then_some(Ended::Retried);
-                if retried.is_some() {
-                    tracing::info!(number = delivery.number, %way, %why, wait = ?after, "a notification is tried again");
-                }
-                (Fate::Again { due_at: later(after), tries, error: why }, Some(Instant::now() + after), retried)
+                tracing::info!(number = delivery.number, %way, %why, wait = ?after, "a notification is tried again");
+                (
+                    Fate::Again { due_at: later(after), tries, error: why },
+                    Some(Instant::now() + after),
+                    Some(Ended::Retried),
+                )
             }
             Decision::Dead(why) => {
                 tracing::warn!(number = delivery.number, %way, %why, "a notification did not arrive");

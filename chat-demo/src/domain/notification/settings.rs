@@ -14,9 +14,17 @@ pub(crate) enum AddError {
     #[error("this server does not do that")]
     NotHere,
     /// It leads nowhere.
-    #[cfg(feature = "webhooks")]
+    #[cfg(any(feature = "push", feature = "webhooks"))]
     #[error(transparent)]
     Target(#[from] super::target::TargetError),
+    /// It is no mail address.
+    #[cfg(feature = "email")]
+    #[error(transparent)]
+    NoAddress(#[from] super::email::NoAddress),
+    /// It is no subscription of a browser.
+    #[cfg(feature = "push")]
+    #[error(transparent)]
+    NoSubscription(#[from] super::push::NoSubscription),
     /// They have as many as they may.
     #[error("you have as many of these as you may; remove one first")]
     TooMany,

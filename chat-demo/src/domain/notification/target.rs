@@ -146,8 +146,15 @@ impl Messenger {
         Ok(url)
     }
 
-    /// Posts it, and says what came of that. Of the answer only its head is read.
-    pub(super) async fn post(&self, url: &str, headers: Vec<(&'static str, String)>, body: Vec<u8>) -> Outcome {
+    /// Posts it, and says what came of that. Of the answer only its head is read. By a status of `gone`, as by 410, the
+    /// receiver says that there is nobody any more.
+    pub(super) async fn post(
+        &self,
+        url: &str,
+        headers: Vec<(&'static str, String)>,
+        body: Vec<u8>,
+        gone: &[u16],
+    ) -> Outcome {
         let url = match self.target(url) {
             Ok(url) => url,
             Err(error) => return Outcome::Refused(error.to_string()),
@@ -157,18 +164,19 @@ impl Messenger {
             request = request.header(name, value);
         }
         match request.send().await {
-            Ok(response) => outcome(&response),
+            Ok(response) => outcome(&response, gone),
             Err(error) => failure(error),
         }
     }
 }
 
-fn outcome(response: &Response) -> Outcome {
+fn outcome(response: &Response, gone: &[u16]) -> Outcome {
     let status = response.status();
     let why = format!("it was answered with {}", status.as_u16());
     match status {
         _ if status.is_success() => Outcome::Delivered,
         StatusCode::GONE => Outcome::Gone(why),
+        _ if gone.contains(&status.as_u16()) => Outcome::Gone(why),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
             Outcome::Failed { why, retry_after: retry_after(response) }
         }
@@ -388,16 +396,16 @@ mod tests {
         let (_, inside) = listen(INSIDE, port).await;
         let messenger = fickle(&[&[OUTSIDE], &[INSIDE]]);
         let url = format!("http://rebinding.example:{port}/");
-        assert_eq!(messenger.post(&url, vec![], b"{}".to_vec()).await, Outcome::Delivered);
+        assert_eq!(messenger.post(&url, vec![], b"{}".to_vec(), &[]).await, Outcome::Delivered);
         outside.await.unwrap();
         let refused = Outcome::Refused(TargetError::Private.to_string());
         assert_eq!(
-            messenger.post(&url, vec![], b"{}".to_vec()).await,
+            messenger.post(&url, vec![], b"{}".to_vec(), &[]).await,
             refused,
             "and the next time it is looked at again"
         );
         let mixed = fickle(&[&[OUTSIDE, INSIDE]]);
-        assert_eq!(mixed.post(&url, vec![], b"{}".to_vec()).await, refused, "one of several is enough");
+        assert_eq!(mixed.post(&url, vec![], b"{}".to_vec(), &[]).await, refused, "one of several is enough");
         assert!(!inside.is_finished());
     }
 
@@ -415,8 +423,8 @@ mod tests {
             drop(stream);
         });
         let messenger = fickle(&[&[OUTSIDE]]);
-        assert_eq!(messenger.post(&url, vec![], vec![]).await, Outcome::Delivered);
-        assert!(matches!(messenger.post(&url, vec![], vec![]).await, Outcome::Failed { retry_after: None, .. }));
+        assert_eq!(messenger.post(&url, vec![], vec![], &[]).await, Outcome::Delivered);
+        assert!(matches!(messenger.post(&url, vec![], vec![], &[]).await, Outcome::Failed { retry_after: None, .. }));
         endless.await.unwrap();
     }
 

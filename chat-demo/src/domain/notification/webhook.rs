@@ -67,7 +67,7 @@ impl Webhooks {
             ("webhook-timestamp", seconds.to_string()),
             ("webhook-signature", signature),
         ];
-        messenger.post(url, headers, body.into_bytes()).await
+        messenger.post(url, headers, body.into_bytes(), &[]).await
     }
 }
 

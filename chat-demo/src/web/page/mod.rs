@@ -12,6 +12,8 @@ mod visits;
 
 pub(crate) use account::{account, log_in, register};
 pub(crate) use home::home;
+#[cfg(feature = "email")]
+pub(crate) use notice::one_button;
 pub(crate) use notice::{malformed_code, notice, reserved_code, sentence, unknown_room};
 pub(crate) use notifications::{Settings, notification_settings, notifications};
 pub(crate) use room::{RoomView, room};

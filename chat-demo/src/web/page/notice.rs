@@ -16,6 +16,18 @@ pub(crate) fn notice(title: &str, text: &str) -> Markup {
     )
 }
 
+/// A page that asks one thing, which one button does.
+#[cfg(feature = "email")]
+pub(crate) fn one_button(title: &str, text: &str, label: &str, action: &str) -> Markup {
+    welcome(
+        title,
+        &html! {
+            div { h1 { (title) } p.lead { (text) } }
+            div.card { form method="post" action=(action) { button { (label) } } }
+        },
+    )
+}
+
 /// What was given as a room code is none.
 pub(crate) fn malformed_code(error: CodeError) -> Markup {
     welcome(

@@ -56,6 +56,10 @@ pub(crate) struct Settings<'a> {
     pub(crate) ways: &'a [WaySetting],
     /// What this program is set up for.
     pub(crate) offers: &'a [Way],
+    /// What browsers know this server by; none if it sends no push messages.
+    pub(crate) push_key: Option<&'a str>,
+    /// What was done, if something was.
+    pub(crate) done: Option<&'a str>,
     /// What was refused, if something was.
     pub(crate) problem: Option<&'a str>,
     /// The secret of the webhook that was added, if one was.
@@ -74,7 +78,10 @@ pub(crate) fn notification_settings(settings: &Settings<'_>) -> Markup {
                     p.hint { "When you have done nothing here for a while and have not read it, you are told in these ways as well." }
                 }
             }
+            @if let Some(done) = settings.done { p.done role="status" { (done) } }
             @if let Some(problem) = settings.problem { p.problem role="alert" { (problem) } }
+            @if settings.offers.contains(&Way::Email) { (mails(settings)) }
+            @if let Some(key) = settings.push_key { (pushes(settings, key)) }
             @if settings.offers.contains(&Way::Webhook) { (webhooks(settings)) }
             section.card aria-labelledby="quiet" {
                 h2 #quiet { "Quiet rooms" }
@@ -95,6 +102,40 @@ pub(crate) fn notification_settings(settings: &Settings<'_>) -> Markup {
             p.hint { a href="/" { "To the first page" } }
         },
     )
+}
+
+fn mails(settings: &Settings<'_>) -> Markup {
+    html! {
+        section.card aria-labelledby="mails" {
+            h2 #mails { "Mails" }
+            p.hint { "A mail for each message that mentions you, once you have confirmed that the address is yours." }
+            (listed(settings, Way::Email))
+            form method="post" action="/account/notifications/email" {
+                div.field {
+                    label for="address" { "Mail address" }
+                    input #address name="address" type="email" required maxlength="254" autocomplete="email";
+                }
+                button { "Add it" }
+            }
+        }
+    }
+}
+
+fn pushes(settings: &Settings<'_>, key: &str) -> Markup {
+    html! {
+        section.card aria-labelledby="pushes" {
+            h2 #pushes { "Push messages" }
+            p.hint { "In this browser, also when the chat is not open." }
+            (listed(settings, Way::Push))
+            form #push method="post" action="/account/notifications/push" data-key=(key) {
+                input type="hidden" name="endpoint";
+                input type="hidden" name="p256dh";
+                input type="hidden" name="auth";
+                button disabled { "Tell me in this browser" }
+                p.hint role="status" { noscript { "The browser can be asked only with JavaScript." } }
+            }
+        }
+    }
 }
 
 fn webhooks(settings: &Settings<'_>) -> Markup {
