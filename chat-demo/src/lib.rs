@@ -10,6 +10,8 @@ pub mod domain;
 mod health;
 pub mod store;
 pub mod telemetry;
+#[cfg(feature = "tui")]
+pub mod terminal;
 mod web;
 
 pub use app::{App, StartError};

@@ -36,5 +36,7 @@ pub(crate) use mention::{mentioned, mentions};
 pub use message::{Draft, Kind, Message, MessageState, Person, PersonId, Revision, Seq, UnixMillis};
 pub use name::{DisplayName, MAX_NAME_CHARS, NameError};
 pub use people::People;
+#[cfg(feature = "tui")]
+pub(crate) use text::{Fate, fate, is_visible};
 pub(crate) use visits::VisitUpdate;
 pub use visits::Visits;

@@ -17,7 +17,8 @@ use crate::telemetry;
 
 #[derive(Deserialize)]
 pub(super) struct NewRoom {
-    name: String,
+    /// Whoever has a name need not say it.
+    name: Option<String>,
     code: Option<String>,
 }
 
@@ -58,7 +59,11 @@ pub(super) async fn create_room(
         Ok(wanted) => wanted,
         Err(error) => return malformed(error),
     };
-    let named = match name_visitor(&web, &headers, &form.name).await {
+    let named = match (&form.name, visitor(&web, &headers).await) {
+        (None, Ok(Some(_))) => Ok(None),
+        (name, _) => name_visitor(&web, &headers, name.as_deref().unwrap_or_default()).await,
+    };
+    let named = match named {
         Ok(named) => named,
         Err(refusal) => return refusal,
     };

@@ -20,7 +20,7 @@ mod operator;
 mod origin;
 mod page;
 mod rooms;
-mod socket;
+pub(crate) mod socket;
 mod throttle;
 
 use std::sync::Arc;

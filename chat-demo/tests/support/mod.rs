@@ -9,9 +9,13 @@ pub mod http;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod program;
+#[cfg(feature = "tui")]
+pub mod proxy;
 pub mod receiver;
 pub mod smtp;
 pub mod socket;
+#[cfg(feature = "tui")]
+pub mod terminal;
 
 use std::time::Duration;
 
@@ -123,6 +127,11 @@ impl Visitor {
 
     pub fn cookie(&self) -> &str {
         &self.cookie
+    }
+
+    /// The same session as that of another client.
+    pub fn borrow_cookie(&mut self, cookie: &str) {
+        self.cookie = cookie.to_owned();
     }
 
     pub fn origin(&self) -> String {

@@ -1,0 +1,99 @@
+//! What can be written after a slash.
+
+use std::path::PathBuf;
+
+use crate::domain::{Kind, RoomCode};
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// Something to say, or to do.
+    Message(Kind, String),
+    Nick(String),
+    /// To one person, by whose name it begins.
+    Direct(String),
+    Who,
+    Join(RoomCode),
+    Leave,
+    Send(PathBuf),
+    Help,
+    Quit,
+    /// Something that cannot be understood, and what to write instead.
+    Problem(String),
+}
+
+/// Each command, what it needs, and what it does.
+pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
+    ("nick", "NAME", "Go by another name, in all rooms"),
+    ("me", "…", "Say what you do: /me waves"),
+    ("msg", "NAME …", "Write to one person: /msg Ada Are you there?"),
+    ("who", "", "Show who is here"),
+    ("join", "CODE", "Go to another room"),
+    ("leave", "", "Leave this room for good"),
+    ("send", "PATH", "Send a file"),
+    ("help", "", "Show this"),
+    ("quit", "", "Leave the program"),
+];
+
+/// What `text` means. A message that is to begin with a slash begins with two.
+pub(crate) fn understand(text: &str) -> Written {
+    let Some(rest) = text.strip_prefix('/').filter(|rest| !rest.starts_with('/')) else {
+        let body = if text.starts_with("//") { &text[1..] } else { text };
+        return Written::Message(Kind::Text, body.to_owned());
+    };
+    let (name, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let argument = argument.trim();
+    let Some((_, needs, _)) = COMMANDS.iter().find(|(command, ..)| *command == name) else {
+        let name: String = name.chars().take(20).collect();
+        let problem = format!("There is no command /{name}: /help shows them, and // begins a message with a slash.");
+        return Written::Problem(problem);
+    };
+    if !needs.is_empty() && argument.is_empty() {
+        return Written::Problem(format!("Write it as /{name} {needs}"));
+    }
+    match name {
+        "nick" => Written::Nick(argument.to_owned()),
+        "me" => Written::Message(Kind::Action, argument.to_owned()),
+        "msg" => Written::Direct(argument.to_owned()),
+        "who" => Written::Who,
+        "join" => match argument.parse() {
+            Ok(code) => Written::Join(code),
+            Err(error) => Written::Problem(sentence(&error.to_string())),
+        },
+        "leave" => Written::Leave,
+        "send" => Written::Send(argument.into()),
+        "help" => Written::Help,
+        _ => Written::Quit,
+    }
+}
+
+/// An error as a sentence.
+pub(crate) fn sentence(error: &str) -> String {
+    let mut characters = error.chars();
+    let first = characters.next().map(char::to_uppercase);
+    let text: String = first.into_iter().flatten().chain(characters).collect();
+    if text.ends_with(['.', '?', '!']) { text } else { format!("{text}.") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_and_commands() {
+        let text = |body: &str| Written::Message(Kind::Text, body.into());
+        assert_eq!(understand("hello /me"), text("hello /me"));
+        assert_eq!(understand("//etc"), text("/etc"));
+        assert_eq!(understand("/me  waves "), Written::Message(Kind::Action, "waves".into()));
+        assert_eq!(understand("/nick Lady Ada"), Written::Nick("Lady Ada".into()));
+        assert_eq!(understand("/join abcd-2345"), Written::Join("ABCD2345".parse().unwrap()));
+        assert_eq!(understand("/send a file.png"), Written::Send("a file.png".into()));
+        for (command, needs, _) in COMMANDS {
+            let understood = understand(&format!("/{command}"));
+            assert_eq!(matches!(understood, Written::Problem(_)), !needs.is_empty(), "{command}");
+        }
+        for problem in ["/", "/shout", "/nick", "/me ", "/join", "/join ABCD234O", "/Me waves"] {
+            assert!(matches!(understand(problem), Written::Problem(_)), "{problem}");
+        }
+    }
+}

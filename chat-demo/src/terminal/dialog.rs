@@ -1,0 +1,56 @@
+//! What lies over the conversation and takes the keys meanwhile.
+
+use super::editor::Editor;
+use crate::domain::{RoomCode, Seq};
+use crate::web::socket::protocol::Unread;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) enum Dialog {
+    /// Commands and keys, from this row on.
+    Help(usize),
+    /// Who is here, from this row on.
+    People(usize),
+    /// Goes to another room.
+    Switcher(Switcher),
+    /// There is no room of this code: is it to be made?
+    Create(RoomCode),
+    /// Is this message to be deleted?
+    Delete(Seq),
+    /// Is the program to end, though so many messages are not sent?
+    Quit(usize),
+}
+
+/// Finds a room by a part of its code, or of the name of whom one talks with there.
+#[derive(Debug, Default)]
+pub(crate) struct Switcher {
+    pub(crate) field: Editor,
+    pub(crate) chosen: usize,
+}
+
+impl Switcher {
+    /// What is searched for.
+    pub(crate) fn wanted(&self) -> String {
+        self.field.text().chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_uppercase()
+    }
+
+    /// The rooms that fit, but for this one: first those that mention whoever is here, then those with something new.
+    pub(crate) fn found<'r>(&self, rooms: &'r [Unread], here: RoomCode) -> Vec<&'r Unread> {
+        let wanted = self.wanted();
+        let name = |room: &Unread| room.with.as_ref().map(|who| who.name.to_uppercase().replace(' ', ""));
+        let fits = |room: &&Unread| {
+            let named = room.code.contains(&wanted) || name(room).is_some_and(|name| name.contains(&wanted));
+            room.code != here.as_str() && named
+        };
+        let mut found: Vec<_> = rooms.iter().filter(fits).collect();
+        found.sort_by_key(|room| std::cmp::Reverse((room.mentions, room.unread)));
+        found
+    }
+
+    /// The next of so many, or the one before.
+    pub(crate) fn step(&mut self, down: bool, count: usize) {
+        if count > 0 {
+            self.chosen = (self.chosen + if down { 1 } else { count - 1 }) % count;
+        }
+    }
+}

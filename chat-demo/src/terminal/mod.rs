@@ -1,0 +1,31 @@
+//! The chat in a terminal: the program `chat`.
+//!
+//! The state (`chat`, with a `connection` for each room) is apart from the loop ([`run()`]) that carries out what it asks
+//! for, and knows no task, no clock and no terminal; the view is made of the state alone.
+
+mod act;
+mod arguments;
+mod chat;
+mod commands;
+mod connection;
+#[cfg(test)]
+mod connection_model;
+mod conversation;
+mod dialog;
+mod editor;
+mod entrance;
+mod keys;
+mod net;
+mod outbox;
+mod program;
+mod room;
+mod run;
+mod session_file;
+mod terminal_guard;
+mod text;
+mod view;
+
+pub use arguments::Arguments;
+pub use net::{AddressError, EnterError, Server};
+pub use program::main;
+pub use run::{Host, RunError, run};

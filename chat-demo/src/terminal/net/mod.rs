@@ -1,0 +1,11 @@
+//! The way to the server: connections, requests, sockets.
+
+mod address;
+mod dial;
+mod http;
+mod socket;
+
+pub(crate) use address::place;
+pub use address::{AddressError, Server};
+pub use http::EnterError;
+pub(crate) use socket::run;

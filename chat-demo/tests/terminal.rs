@@ -1,0 +1,327 @@
+//! The chat in a terminal, against the program: the client's loop on a window in memory, with keys from here.
+
+mod support;
+
+use std::process::{Child, Command, Stdio};
+
+use chat_demo::terminal::Server as Address;
+use crossterm::event::{Event, KeyCode, KeyModifiers};
+use support::proxy::Proxy;
+use support::terminal::Person;
+use support::{Server, Visitor, binary, wide};
+
+/// Whether a window shows exactly these lines, each once and in order, and nothing is on its way.
+fn whole(window: &str, lines: std::ops::RangeInclusive<usize>) -> bool {
+    let on_its_way = ["Sending…", "Waiting for", "  Sent", "Not sent"].iter().any(|state| window.contains(state));
+    !on_its_way && numbered(window, "line").into_iter().eq(lines)
+}
+
+/// The lines that a window shows of a numbered talk, in order.
+fn numbered(window: &str, word: &str) -> Vec<usize> {
+    let line = |line: &str| line.trim().strip_prefix(word)?.trim().parse().ok();
+    window.lines().filter_map(line).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_talk() {
+    let server = Server::start().await;
+    let (_, code) = server.founder("Founder").await;
+    let mut ada = Person::guest(&server.address(), "Ada", &code).await;
+    ada.sees("Nobody has said anything yet").await;
+    let mut bob = Person::guest(&server.address(), "Bob", &code).await;
+    ada.sees("Bob is here").await;
+    bob.sees("Connected").await;
+    bob.write("hello @ad");
+    ada.sees("Bob is writing…").await;
+    bob.key(KeyCode::Tab);
+    bob.press(KeyCode::Enter, KeyModifiers::ALT);
+    bob.event(Event::Paste("second\r\nthird \u{1b}[31m字".into()));
+    bob.sees("  third [31m字").await;
+    bob.key(KeyCode::Enter);
+    let window = ada.sees("hello @Ada").await;
+    assert!(window.contains("Today") && window.contains("\n  second\n  third [31m字\n"), "{window}");
+    ada.sees_no("Bob is writing…").await;
+
+    ada.say("/me waves");
+    bob.sees("* Ada waves").await;
+    ada.say("/nick Lady Ada");
+    bob.sees("Ada is now Lady Ada").await;
+    ada.sees("You are Lady Ada now").await;
+    ada.say("/shout");
+    ada.sees("There is no command /shout").await;
+    ada.control('u');
+
+    ada.say("I was rong");
+    bob.sees("I was rong").await;
+    ada.until("it is sent", |window| window.contains("  I was rong") && !window.contains("Sen")).await;
+    ada.key(KeyCode::Up);
+    ada.sees("✎ I was rong").await;
+    (0..4).for_each(|_| ada.key(KeyCode::Backspace));
+    ada.say("wrong");
+    bob.sees("I was wrong  edited").await;
+    ada.key(KeyCode::Up);
+    ada.control('d');
+    ada.sees("Delete this message for everybody?").await;
+    ada.key(KeyCode::Enter);
+    bob.sees("This message was deleted").await;
+    bob.sees_no("I was wrong").await;
+
+    ada.say("/who");
+    let window = ada.sees("Lady Ada  online, you").await;
+    assert!(window.contains("● Bob  online"), "{window}");
+    ada.key(KeyCode::Esc);
+    ada.write("?");
+    ada.sees("Commands and keys").await;
+    ada.key(KeyCode::Esc);
+    ada.say("/quit");
+    ada.ended().await;
+    bob.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_before_is_shown_in_pages_and_what_is_new_is_marked() {
+    let server = Server::start().await;
+    let (founder, code) = server.founder("Founder").await;
+    let mut reader = Person::guest(&server.address(), "Ada", &code).await;
+    reader.sees("Nobody has said anything yet").await;
+    let mut socket = founder.join(&code, 0).await;
+    socket.post("line-0001", "line 1").await;
+    reader.sees("line 1").await;
+    reader.stop().await;
+    for n in 2..=120 {
+        socket.post(&format!("line-{n:04}"), &format!("line {n}")).await;
+        socket.next_of("stored").await;
+    }
+    let mut ada = Person::guest(&server.address(), "Ada again", &code).await;
+    let window = ada.sees("line 120").await;
+    let shown = numbered(&window, "line");
+    assert!(shown.len() > 40 && shown.is_sorted(), "{window}");
+    let mut first = shown[0];
+    while first > 1 {
+        ada.key(KeyCode::PageUp);
+        let window = ada.until("earlier lines", |window| numbered(window, "line")[0] < first).await;
+        let shown = numbered(&window, "line");
+        assert!(shown.iter().copied().eq(shown[0]..shown[0] + shown.len()), "without a gap: {window}");
+        first = shown[0];
+    }
+    ada.sees("More below, Esc").await;
+    socket.post("line-0121", "line 121").await;
+    ada.sees("1 new message below").await;
+    ada.key(KeyCode::Esc);
+    let window = ada.sees("line 121").await;
+    assert!(window.contains(" New "), "{window}");
+    let shown = numbered(&window, "line");
+    assert!(shown.iter().copied().eq(shown[0]..=121), "{window}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_room_is_killed_while_people_talk() {
+    let server = Server::start().await;
+    let (killer, code) = server.founder("Founder").await;
+    let mut ada = Person::guest(&server.address(), "Ada", &code).await;
+    let mut bob = Person::guest(&server.address(), "Bob", &code).await;
+    ada.sees("Connected").await;
+    bob.sees("Connected").await;
+    for n in 1..=30 {
+        ada.say(&format!("line {n}"));
+        if n % 10 == 0 {
+            // It cannot be killed while it is not there.
+            while killer.kill(&code).await != 200 {}
+        }
+    }
+    for person in [&mut ada, &mut bob] {
+        person.until("every line once and in order", |window| whole(window, 1..=30)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_network_is_cut_and_what_was_written_is_sent_once() {
+    let proxy = Proxy::listen().await;
+    let origin = format!("http://{}", proxy.address);
+    let server = Server::with(wide(), &["--memory", "--origin", &origin]).await;
+    proxy.connect(&server.address());
+    let (founder, code) = server.founder("Founder").await;
+    let mut ada = Person::guest(&proxy.address, "Ada", &code).await;
+    ada.sees("Connected").await;
+    let mut lines = 0;
+    for _ in 0..5 {
+        lines += 1;
+        ada.say(&format!("line {lines}"));
+        // Perhaps it has gone out, perhaps not; perhaps it was answered.
+        assert!(proxy.cut() > 0);
+        ada.until("it is said", |window| window.contains("Trying again") || window.contains("Connecting again")).await;
+        lines += 1;
+        ada.say(&format!("line {lines}"));
+        ada.sees("Waiting for the connection…").await;
+        proxy.connect(&server.address());
+        ada.until("every line once and in order", |window| whole(window, 1..=lines)).await;
+    }
+    let history = founder.join(&code, 0).await.messages(lines).await;
+    assert!(history.iter().map(|(_, body)| body.clone()).eq((1..=lines).map(|n| format!("line {n}"))), "{history:?}");
+}
+
+/// The program, on a port of its own; killed when it is dropped.
+struct Running(Child);
+
+impl Running {
+    fn start(port: &str, database: &str) -> (Self, String) {
+        let mut command: Command = binary::chat_demo(["--port", port, "--database", database]);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut url = String::new();
+        let mut said = std::io::BufReader::new(child.stdout.take().expect("piped"));
+        std::io::BufRead::read_line(&mut said, &mut url).expect("a line");
+        (Self(child), url.trim().trim_end_matches('/').to_owned())
+    }
+
+    fn kill(mut self) {
+        self.0.kill().expect("it runs");
+        self.0.wait().expect("it ends");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_program_is_killed_and_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("chat.sqlite3");
+    let database = database.to_str().unwrap();
+    let (mut running, url) = Running::start("0", database);
+    let port = url.rsplit(':').next().unwrap().to_owned();
+    let (mut server, _) = Address::at(&url).unwrap();
+    let code = server.create_room(Some("Ada")).await.unwrap();
+    let mut ada = Person::at(server, code, (80, 60));
+    let mut bob = Person::guest(&url, "Bob", code.as_str()).await;
+    ada.sees("Connected").await;
+    bob.sees("Connected").await;
+    let mut lines = 0;
+    for _ in 0..3 {
+        for _ in 0..5 {
+            lines += 1;
+            ada.say(&format!("line {lines}"));
+        }
+        running.kill();
+        lines += 1;
+        ada.say(&format!("line {lines}"));
+        ada.sees("Waiting for the connection…").await;
+        running = Running::start(&port, database).0;
+        for person in [&mut ada, &mut bob] {
+            person.until("every line once and in order", |window| whole(window, 1..=lines)).await;
+        }
+    }
+    drop(running);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_goes_from_room_to_room_and_drafts_stay() {
+    let server = Server::start().await;
+    let (founder, one) = server.founder("Founder").await;
+    let (_, two) = server.founder("Other").await;
+    let mut ada = Person::guest(&server.address(), "Ada", &one).await;
+    ada.sees("Connected").await;
+    ada.write("a draft");
+    ada.sees("› a draft").await;
+    ada.control('k');
+    ada.sees("Go to a room").await;
+    ada.say(&two.to_lowercase());
+    let grouped = |code: &str| format!("{} {}", &code[..4], &code[4..]);
+    let window = ada.sees(&format!("Room {} ·", grouped(&two))).await;
+    assert!(window.contains("Write a message"), "{window}");
+
+    let mut socket = founder.join(&one, 0).await;
+    socket.post("line-0001", "hello @Ada").await;
+    ada.sees(&format!("Founder mentions you in {}", grouped(&one))).await;
+    ada.sees("1 new, 1 mention elsewhere").await;
+    ada.press(KeyCode::Up, KeyModifiers::ALT);
+    ada.sees(&format!("Room {} ·", grouped(&one))).await;
+    let window = ada.sees("hello @Ada").await;
+    assert!(window.contains("› a draft"), "{window}");
+    ada.sees(" New ").await;
+
+    // A room that does not exist is made when that is wanted.
+    ada.control('u');
+    ada.say("/join ABCD2345");
+    ada.sees("There is no room ABCD 2345 yet").await;
+    ada.key(KeyCode::Enter);
+    ada.sees("Room ABCD 2345 · 1 here").await;
+    ada.say("/leave");
+    let window =
+        ada.until("another room", |window| window.contains(" here") && !window.contains("Room ABCD 2345")).await;
+    assert!(!window.contains("ABCD 2345"), "{window}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_write_to_each_other_alone() {
+    let server = Server::start().await;
+    let (_, code) = server.founder("Founder").await;
+    let mut ada = Person::guest(&server.address(), "Ada", &code).await;
+    ada.sees("Nobody has said anything yet").await;
+    let mut bob = Person::guest(&server.address(), "Bob", &code).await;
+    ada.sees("Bob is here").await;
+    ada.say("/msg Nobody at all");
+    let refused = |window: &str| window.contains("Nobody in your rooms") && window.contains("› /msg Nobody at all");
+    ada.until("what was to be said is not lost", refused).await;
+    ada.control('u');
+    ada.say("/msg bob are you there?");
+    let alone = |window: &str| window.starts_with(" Bob") && window.contains("  are you there?");
+    ada.until("the room between the two", alone).await;
+    bob.sees("Ada writes to you").await;
+    bob.control('k');
+    bob.sees("Ada  1 new").await;
+    bob.say("ada");
+    let alone = |window: &str| window.starts_with(" Ada") && window.contains("  are you there?");
+    bob.until("the room between the two", alone).await;
+    bob.say("yes");
+    ada.sees("  yes").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_sent_and_shown_with_its_link() {
+    let server = Server::start().await;
+    let (founder, code) = server.founder("Founder").await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a letter to Ada.txt");
+    std::fs::write(&path, "Dear Ada,\n".repeat(300)).unwrap();
+    let mut ada = Person::guest(&server.address(), "Ada", &code).await;
+    ada.sees("Connected").await;
+    ada.say(&format!("/send {}", path.display()));
+    let window = ada.sees(&format!("http://{}/rooms/{code}/files/1", server.address())).await;
+    assert!(window.contains("a letter to Ada.txt (3 KB, not scanned)"), "{window}");
+    let reply = support::files::get(&founder, &format!("/rooms/{code}/files/1")).await;
+    assert_eq!((reply.status, reply.body.len()), (200, 3000));
+    ada.say("/send /no/such/file");
+    ada.sees("/no/such/file cannot be read").await;
+    ada.say(&format!("/send {}", folder.path().display()));
+    ada.sees("is not a file").await;
+    let lying = folder.path().join("picture.png");
+    std::fs::write(&lying, "no picture").unwrap();
+    ada.say(&format!("/send {}", lying.display()));
+    ada.sees("Not sent. ").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_logged_out_is_told_and_not_let_in_again() {
+    let server = Server::start().await;
+    let (_, code) = server.founder("Founder").await;
+    let (mut address, _) = Address::at(&server.address()).unwrap();
+    address.enter_as_guest("Ada", code.parse().unwrap()).await.unwrap();
+    let mut visitor = Visitor::at(&server.address());
+    let mut ada = Person::at(address.clone(), code.parse().unwrap(), (40, 12));
+    ada.sees("Connected").await;
+    visitor.borrow_cookie(address.cookie());
+    assert_eq!(visitor.post("/account/logout", &[]).await.status, 303);
+    ada.sees("your session has ended").await;
+    ada.control('r');
+    ada.sees("Your session has ended. Leave with").await;
+    // What was not sent is not lost without a word.
+    ada.say("too late");
+    ada.control('c');
+    ada.sees("1 message not sent.").await;
+    ada.control('c');
+    ada.ended().await;
+}
