@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::domain::account::Accounts;
+use crate::domain::buffer::MessageBuffer;
 use crate::domain::notification::{Couriers, Notifications};
 use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
@@ -35,6 +36,7 @@ const MAILS_A_SECOND: f64 = 5.0 / 86_400.0;
 /// chat-demo (one_for_one)
 /// ├── metrics                  folds samples together
 /// ├── store                    the writer of the database
+/// ├── message_buffer           what rooms say, on its way to the store
 /// ├── presence                 who is online, away or gone
 /// ├── rooms (dynamic)
 /// │   └── room:CODE …          transient, started on first use
@@ -49,6 +51,7 @@ pub struct App {
     tree: Tree<SupervisorRef>,
     address: SocketAddr,
     rooms: Rooms,
+    buffer: MessageBuffer,
     uploads: Uploads,
     notifications: Notifications,
 }
@@ -121,7 +124,9 @@ impl App {
         let namespace = registry.namespace("production").expect("a good name");
         let store = Store::new(namespace.clone());
         let presences = Presences::new(namespace.clone());
-        let rooms = Rooms::new(namespace.clone(), store.clone(), presences.clone(), limits);
+        let buffer = MessageBuffer::new(namespace.clone(), &limits);
+        let rooms = Rooms::new(namespace.clone(), store.clone(), buffer.clone(), presences.clone(), limits);
+        let buffering = buffer.child_spec(&store);
         let accounts = Accounts::new(store.clone(), &limits);
         let (scanner, ffmpeg) = (config.clamd.clone(), Ffmpeg::find(&config.ffmpeg));
         let uploads = Uploads::new(namespace.clone(), folder(&config)?, scanner, ffmpeg, limits);
@@ -170,6 +175,7 @@ impl App {
             .budget(10, Duration::from_secs(10))
             .child(telemetry::upkeep(metrics))
             .child(Store::child_spec(&namespace, place))
+            .child(buffering)
             .child(Presences::child_spec(&namespace, limits))
             .child(Rooms::child_spec(&namespace))
             .child(uploads.child_spec())
@@ -179,7 +185,7 @@ impl App {
             .child(web::child_spec(&endpoint, web))
             .start()
             .await?;
-        Ok(Self { tree, address, rooms, uploads, notifications })
+        Ok(Self { tree, address, rooms, buffer, uploads, notifications })
     }
 
     /// Where it listens.
@@ -195,6 +201,11 @@ impl App {
     /// The rooms.
     pub fn rooms(&self) -> &Rooms {
         &self.rooms
+    }
+
+    /// The message buffer.
+    pub fn buffer(&self) -> &MessageBuffer {
+        &self.buffer
     }
 
     /// The uploads.

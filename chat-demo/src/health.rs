@@ -5,6 +5,7 @@ use std::time::Duration;
 use registry::{MonitorError, Namespace};
 use supervisor::{ChildRef, ChildSpec};
 
+use crate::domain::buffer::MessageBuffer;
 use crate::domain::notification::Notifications;
 use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
@@ -24,6 +25,7 @@ pub(crate) fn child_spec(
         async move {
             let _monitors = [
                 Store::monitor(&namespace, period)?,
+                MessageBuffer::monitor(&namespace, period)?,
                 Rooms::monitor(&namespace, period)?,
                 Presences::monitor(&namespace, period)?,
                 uploads.monitor(period)?,

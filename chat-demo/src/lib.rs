@@ -5,6 +5,7 @@
 //! functions of each service, which hide processes and names.
 
 mod app;
+mod calls;
 pub mod config;
 pub mod domain;
 mod health;

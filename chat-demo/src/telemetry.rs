@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use metrics::{counter, describe_counter, describe_gauge, gauge};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
 use supervisor::{ChildRef, ChildSpec};
 
@@ -22,7 +22,16 @@ const NOTIFICATIONS_WAITING: &str = "chat_notifications_waiting";
 const DEAD_LETTERS: &str = "chat_notifications_dead";
 const NOTIFICATIONS_OVERFLOWED: &str = "chat_notifications_overflowed_total";
 const DEAD_LETTERS_DISCARDED: &str = "chat_notifications_discarded_total";
-const RETRIES: &str = "chat_store_retries_total";
+const UPLOADING: &str = "chat_uploads_in_progress";
+const PEOPLE: &str = "chat_presence_people";
+const CONNECTIONS: &str = "chat_presence_connections";
+const BUFFERED: &str = "chat_buffer_messages";
+const CAPACITY: &str = "chat_buffer_capacity_messages";
+const FAILING: &str = "chat_buffer_failing";
+const WRITES: &str = "chat_buffer_writes_total";
+const BATCH: &str = "chat_buffer_batch_messages";
+const WRITE_TIME: &str = "chat_buffer_write_duration_seconds";
+const RETRIES: &str = "chat_buffer_retries_total";
 
 /// How often samples are folded into their summaries.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -53,17 +62,32 @@ pub fn describe() {
     describe_counter!(REJOINS, "Times that a socket went on with another incarnation of its room");
     describe_counter!(ROOMS, "Incarnations of rooms that came up");
     describe_counter!(COMMITS, "Transactions of the store, by result");
+    describe_gauge!(UPLOADING, "Uploads under way, by how far they are");
+    describe_gauge!(PEOPLE, "People who are not offline");
+    describe_gauge!(CONNECTIONS, "Connections of all people");
     describe_counter!(UPLOADS, "Uploads that are over, by what became of them");
     describe_counter!(NOTIFICATIONS, "Notifications that left the chat or were to, by way and by what became of them");
     describe_gauge!(NOTIFICATIONS_WAITING, "Notifications in the store that wait, when it was last looked");
     describe_gauge!(DEAD_LETTERS, "Notifications in the store that did not arrive, when it was last looked");
     describe_counter!(NOTIFICATIONS_OVERFLOWED, "Notifications put aside because too many waited");
     describe_counter!(DEAD_LETTERS_DISCARDED, "Notifications that did not arrive and were not kept any more");
-    describe_counter!(RETRIES, "Batches of messages that had to be given to the store again");
+    describe_gauge!(
+        BUFFERED,
+        "Messages of all rooms that are unstored, and those of them that wait for, or are in, a write"
+    );
+    describe_gauge!(CAPACITY, "Messages of all rooms that may be unstored at once");
+    describe_gauge!(FAILING, "Whether the store takes nothing of what is to be written: 1 or 0");
+    describe_counter!(WRITES, "Writes of messages, by whether anything of them was stored");
+    describe_histogram!(BATCH, "Messages in one write");
+    describe_histogram!(WRITE_TIME, Unit::Seconds, "How long a write of messages takes");
+    describe_counter!(RETRIES, "Batches of a room that were put back to be written again");
     for name in [STORED, OPENED, REJOINS, ROOMS, RETRIES, NOTIFICATIONS_OVERFLOWED, DEAD_LETTERS_DISCARDED] {
         counter!(name).absolute(0);
     }
     gauge!(SOCKETS).set(0.0);
+    for result in ["stored", "failed"] {
+        counter!(WRITES, "result" => result).absolute(0);
+    }
 }
 
 pub(crate) fn messages_stored(count: usize) {
@@ -109,8 +133,44 @@ pub(crate) fn notifications(waiting: u64, dead: u64, overflowed: u64, discarded:
     counter!(DEAD_LETTERS_DISCARDED).increment(discarded);
 }
 
-pub(crate) fn store_retried() {
-    counter!(RETRIES).increment(1);
+/// Uploads that are being received, wait for a place, and are looked at.
+pub(crate) fn uploads_in_progress(receiving: usize, waiting: usize, running: usize) {
+    for (state, uploads) in [("receiving", receiving), ("waiting", waiting), ("running", running)] {
+        gauge!(UPLOADING, "state" => state).set(uploads as f64);
+    }
+}
+
+pub(crate) fn present(people: usize, connections: usize) {
+    gauge!(PEOPLE).set(people as f64);
+    gauge!(CONNECTIONS).set(connections as f64);
+}
+
+pub(crate) fn buffer_capacity(messages: usize) {
+    gauge!(CAPACITY).set(messages as f64);
+}
+
+pub(crate) fn buffer_load(unstored: usize, waiting: usize, writing: usize) {
+    gauge!(BUFFERED, "state" => "unstored").set(unstored as f64);
+    gauge!(BUFFERED, "state" => "waiting").set(waiting as f64);
+    gauge!(BUFFERED, "state" => "writing").set(writing as f64);
+}
+
+pub(crate) fn buffer_fails(fails: bool) {
+    gauge!(FAILING).set(f64::from(u8::from(fails)));
+}
+
+/// A write of so many messages begins.
+pub(crate) fn buffer_writes(messages: usize) {
+    histogram!(BATCH).record(messages as f64);
+}
+
+pub(crate) fn buffer_written(stored: bool, took: Duration) {
+    counter!(WRITES, "result" => if stored { "stored" } else { "failed" }).increment(1);
+    histogram!(WRITE_TIME).record(took);
+}
+
+pub(crate) fn buffer_retries(batches: usize) {
+    counter!(RETRIES).increment(batches as u64);
 }
 
 /// An open socket, counted until it is dropped.

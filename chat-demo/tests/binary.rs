@@ -3,51 +3,16 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
+use support::binary::Running;
 use support::files::{asked_to_scan, form, head, left, send};
 use support::{Visitor, binary, program};
 use tokio::io::AsyncWriteExt;
-
-/// The program, running by itself; killed when it is dropped.
-struct Running {
-    child: Child,
-    address: String,
-}
-
-impl Running {
-    fn start(arguments: &[&str]) -> Self {
-        Self::spawn(binary::chat_demo(arguments))
-    }
-
-    fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("it starts");
-        let mut url = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).expect("a line");
-        let address = url.trim().strip_prefix("http://").and_then(|rest| rest.strip_suffix('/')).map(str::to_owned);
-        Self { child, address: address.unwrap_or_else(|| panic!("a URL, not {url:?}")) }
-    }
-
-    fn with_database(path: &Path) -> Self {
-        Self::start(&["--port", "0", "--database", path.to_str().unwrap()])
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
-        assert!(sent.expect("kill is everywhere").success());
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// What a program that does not start says: one line.
 fn refusal(arguments: &[&str]) -> String {
@@ -104,7 +69,7 @@ async fn a_signal_ends_it_in_order() {
     for signal in ["TERM", "INT"] {
         let folder = tempfile::tempdir().unwrap();
         let mut running = Running::with_database(&folder.path().join("chat.sqlite3"));
-        let (ada, code) = founder(&running.address).await;
+        let (ada, code) = running.founder("Ada").await;
         let mut socket = ada.join(&code, 0).await;
         running.signal(signal);
         assert_eq!(socket.closed().await.0, 1001);
@@ -127,7 +92,7 @@ async fn a_kill_while_a_file_is_looked_at_leaves_nothing_of_it() {
     let scanner = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let clamd = scanner.local_addr().unwrap().to_string();
     let mut running = Running::start(&["--port", "0", "--database", database.to_str().unwrap(), "--clamd", &clamd]);
-    let (mut ada, code) = founder(&running.address).await;
+    let (mut ada, code) = running.founder("Ada").await;
     let whole = form("file-0001", "a.bin", &[7; 100_000]);
     let head = format!("{}host: {}\r\n\r\n", head(&ada, &code, whole.len()), running.address);
     let mut stream = tokio::net::TcpStream::connect(&running.address).await.unwrap();
@@ -155,7 +120,7 @@ async fn a_disk_without_room_is_said_and_people_talk_on() {
         .arg(binary::chat_demo([""; 0]).get_program());
     limited.args(["--port", "0", "--database", database.to_str().unwrap()]);
     let running = Running::spawn(limited);
-    let (ada, code) = founder(&running.address).await;
+    let (ada, code) = running.founder("Ada").await;
     let (status, told) = send(&ada, &code, "file-0001", "large.bin", &vec![7; 6 << 20]).await;
     assert_eq!((status, &told["reason"]), (507, &"disk_full".into()), "{told}");
     assert_eq!(told["text"], "The server has no room for files now; everything else works.");
@@ -180,7 +145,7 @@ async fn a_kill_under_load_loses_nothing_that_was_acknowledged() {
         let mut running = Running::with_database(&database);
         let (mut ada, code) = match known.take() {
             Some(known) => known,
-            None => founder(&running.address).await,
+            None => running.founder("Ada").await,
         };
         ada.move_to(&running.address);
         let mut socket = ada.join(&code, acknowledged.last().map_or(0, |(seq, _)| *seq)).await;
@@ -227,7 +192,7 @@ async fn prometheus_has_nothing_to_say_against_the_metrics() {
     let Some(promtool) = program::find(&["promtool"]) else { return };
     let token = support::ADMIN_TOKEN;
     let running = Running::start(&["--port", "0", "--memory", "--admin-token", token]);
-    let (ada, code) = founder(&running.address).await;
+    let (ada, code) = running.founder("Ada").await;
     let mut socket = ada.join(&code, 0).await;
     socket.post("ada-0001", "hello").await;
     socket.next_of("stored").await;
@@ -263,13 +228,4 @@ async fn prometheus_has_nothing_to_say_against_the_metrics() {
         assert!(metrics.lines().any(|line| line.starts_with(theirs)), "{theirs} is not in\n{metrics}");
     }
     println!("{metrics}");
-}
-
-/// Somebody called Ada, and the code of a room.
-async fn founder(address: &str) -> (Visitor, String) {
-    let mut ada = Visitor::at(address);
-    let answer = ada.post("/rooms", &[("name", "Ada")]).await;
-    ada.take_cookie(&answer);
-    let code = answer.header("location").unwrap().rsplit('/').next().unwrap().to_owned();
-    (ada, code)
 }

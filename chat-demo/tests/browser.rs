@@ -9,6 +9,8 @@ use std::process::Command;
 
 use support::clamd::{Clamd, eicar};
 use support::{ADMIN_TOKEN, Server, program};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_browsers_talk_while_their_room_is_killed() {
@@ -57,11 +59,47 @@ async fn two_people_talk_with_each_other_alone() {
     tokio::task::block_in_place(|| program::run(&mut test));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn two_browsers_talk_while_the_message_buffer_is_killed() {
+    let Some(mut test) = script("buffer.mjs") else { return };
+    let server = Server::with_limits(chat_demo::config::Limits::default()).await;
+    let tree = server.app.tree().clone();
+    let asked = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    test.env("BASE", server.app.url()).env("KILL", format!("http://{}/", asked.local_addr().expect("a port")));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = asked.accept().await {
+            let _head = stream.read(&mut [0; 4096]).await;
+            let killed = tree.kill_child("message_buffer").await.is_ok();
+            let status = if killed { "200 OK" } else { "500 Internal Server Error" };
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    tokio::task::block_in_place(|| program::run(&mut test));
+}
+
 #[test]
 fn two_browsers_come_back_when_the_program_does() {
     let Some(mut test) = script("restart.mjs") else { return };
     let folder = tempfile::tempdir().expect("a folder");
     test.env("PROGRAM", env!("CARGO_BIN_EXE_chat-demo")).env("DATABASE", folder.path().join("chat.sqlite3"));
+    program::run(&mut test);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_page_can_be_used_within_a_second() {
+    let Some(mut test) = script("first.mjs") else { return };
+    let server = Server::with_limits(chat_demo::config::Limits::default()).await;
+    // A build that is not optimised, beside other tests, is given more time.
+    let limit = if cfg!(debug_assertions) { "5000" } else { "1000" };
+    test.env("BASE", server.app.url()).env("LIMIT", limit);
+    tokio::task::block_in_place(|| program::run(&mut test));
+}
+
+#[test]
+fn a_browser_whose_network_is_gone_for_a_while_misses_nothing() {
+    let Some(mut test) = script("network.mjs") else { return };
+    test.env("PROGRAM", env!("CARGO_BIN_EXE_chat-demo"));
     program::run(&mut test);
 }
 

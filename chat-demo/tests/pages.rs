@@ -185,7 +185,7 @@ async fn the_operator_is_told() {
     let told: serde_json::Value = serde_json::from_str(&health.body).unwrap();
     assert_eq!((health.status, &told["status"]), (200, &"healthy".into()), "{told}");
     let services: Vec<_> = told["services"].as_array().unwrap().iter().map(|service| &service["service"]).collect();
-    assert_eq!(services, ["notifications", "presence", "rooms", "store", "uploads"]);
+    assert_eq!(services, ["message_buffer", "notifications", "presence", "rooms", "store", "uploads"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ mod support;
 use std::process::Stdio;
 
 use support::postgres::Postgres;
+use support::talk::kill_children_under_load;
 use support::{Server, binary, wide};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,6 +35,13 @@ async fn a_database_that_crashes_and_comes_back_loses_nothing() {
     assert_eq!(ada.kill(&code).await, 200);
     let mut late = ada.join(&code, 0).await;
     assert_eq!(late.messages(5).await[1].1, "line 2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_message_buffer_is_killed_under_load() {
+    let Some(database) = Postgres::start() else { return };
+    let server = Server::with(wide(), &["--database-url", &database.database()]).await;
+    kill_children_under_load(&server, "message_buffer").await;
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn a_flag_outweighs_the_file_and_the_file_the_default() {
     assert_eq!((config.port, config.host.to_string()), (6000, "::1".into()));
     assert_eq!(config.origins, ["https://a.example", "https://b.example"]);
     assert_eq!((config.limits.outbox, config.limits.idle), (8, Duration::from_secs(90)));
-    assert_eq!((config.limits.posts_per_second, config.limits.batch), (2.0, 64));
+    assert_eq!((config.limits.posts_per_second, config.limits.batch), (2.0, 10));
 }
 
 #[test]

@@ -3,73 +3,14 @@
 
 mod support;
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::json;
 use support::socket::Socket;
-use support::{PATIENCE, Server, Visitor, wide};
+use support::talk::{four_talk_while, kill_children_under_load};
+use support::{PATIENCE, Server, wide};
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
-
-/// Says `count` things, each as soon as the one before is acknowledged, and reads all that `total` people said.
-/// Returns the numbers by which they were acknowledged, and what was read.
-async fn talk(
-    visitor: &Visitor,
-    code: &str,
-    name: &str,
-    count: usize,
-    total: usize,
-) -> (HashMap<String, u64>, Vec<(u64, String)>) {
-    let mut socket = visitor.join(code, 0).await;
-    let (mut acknowledged, mut heard) = (HashMap::new(), Vec::new());
-    socket.post(&format!("{name}-00000"), &format!("{name} 0")).await;
-    while heard.len() < total || acknowledged.len() < count {
-        let frame = socket.next().await;
-        match frame["type"].as_str().unwrap() {
-            "message" => heard.push((frame["seq"].as_u64().unwrap(), frame["body"].as_str().unwrap().to_owned())),
-            "stored" => {
-                let number = acknowledged.len();
-                acknowledged.insert(format!("{name} {number}"), frame["seq"].as_u64().unwrap());
-                if number + 1 < count {
-                    let number = number + 1;
-                    socket.post(&format!("{name}-{number:05}"), &format!("{name} {number}")).await;
-                }
-            }
-            "refused" => panic!("{frame}"),
-            _ => {}
-        }
-    }
-    (acknowledged, heard)
-}
-
-/// Has four people talk while `harm` is done, and sees to it that everybody has heard everything.
-async fn four_talk_while(server: &Server, harm: impl AsyncFn(&str)) {
-    const PEOPLE: usize = 4;
-    const EACH: usize = 400;
-    let (founder, code) = server.founder("founder").await;
-    let mut talking = Vec::new();
-    for name in ["ada", "bob", "cleo", "dan"] {
-        let (visitor, code) = (server.guest(name, &code).await, code.clone());
-        talking.push(tokio::spawn(async move { talk(&visitor, &code, name, EACH, PEOPLE * EACH).await }));
-    }
-    while !talking.iter().all(|talk| talk.is_finished()) {
-        harm(&code).await;
-    }
-    let mut whole: Option<Vec<(u64, String)>> = None;
-    for talk in talking {
-        let (acknowledged, heard) = talk.await.expect("a talk to the end");
-        let numbers: Vec<u64> = heard.iter().map(|(seq, _)| *seq).collect();
-        assert_eq!(numbers, (1..=(PEOPLE * EACH) as u64).collect::<Vec<_>>(), "each once and in order");
-        for (body, seq) in &acknowledged {
-            assert_eq!(&heard[usize::try_from(*seq).unwrap() - 1].1, body, "acknowledged as {seq}");
-        }
-        assert_eq!(whole.get_or_insert_with(|| heard.clone()), &heard, "everybody hears the same");
-    }
-    // And so it stays, for whoever comes later.
-    let mut later = founder.join(&code, 0).await;
-    assert_eq!(later.messages(PEOPLE * EACH).await, whole.unwrap());
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_room_is_killed_under_load() {
@@ -106,18 +47,12 @@ async fn the_supervisor_of_all_rooms_is_killed_under_load() {
     kill_children_under_load(&Server::start().await, "rooms").await;
 }
 
-/// Kills a child of the root five times while people talk; more would be more than the root puts up with.
-async fn kill_children_under_load(server: &Server, child: &str) {
-    let kills = std::cell::Cell::new(0);
-    four_talk_while(server, async |_| {
-        if kills.get() < 5 {
-            server.app.tree().kill_child(child.to_owned()).await.expect("a child to kill");
-            kills.set(kills.get() + 1);
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    })
-    .await;
-    assert!(kills.get() >= 2, "{} kills are no test", kills.get());
+#[tokio::test(flavor = "multi_thread")]
+async fn the_message_buffer_is_killed_under_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("chat.sqlite3");
+    let server = Server::with(wide(), &["--database", database.to_str().unwrap()]).await;
+    kill_children_under_load(&server, "message_buffer").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,6 +198,53 @@ async fn a_database_that_is_locked_for_a_while_delays_and_loses_nothing() {
     }
     assert!(other.messages(5).await.into_iter().eq((1..=5).map(|n| (n, format!("line {n}")))));
     until_healthz_says(&server, 200, "healthy").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_buffer_refuses_what_comes_and_keeps_what_it_took() {
+    const PLACES: usize = 8;
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("chat.sqlite3");
+    let mut limits = wide();
+    limits.buffer = PLACES;
+    let server = Server::with(limits, &["--database", database.to_str().unwrap()]).await;
+    let (ada, one) = server.founder("Ada").await;
+    let answer = ada.post("/rooms", &[("name", "Ada")]).await;
+    let two = answer.header("location").unwrap().rsplit('/').next().unwrap().to_owned();
+    let mut sockets = Vec::new();
+    for n in 0..PLACES + 4 {
+        sockets.push(ada.join(if n % 2 == 0 { &one } else { &two }, 0).await);
+    }
+    let intruder = rusqlite::Connection::open(&database).unwrap();
+    intruder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    for (n, socket) in sockets.iter_mut().take(PLACES).enumerate() {
+        socket.post(&format!("ada-{n:04}"), &format!("line {n}")).await;
+    }
+    let all_have_places = async {
+        while server.app.buffer().stats().await.expect("it answers, whatever the store does").unstored < PLACES {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, all_have_places).await.expect("places for those who came first");
+    for (n, socket) in sockets.iter_mut().enumerate().skip(PLACES) {
+        socket.post(&format!("ada-{n:04}"), "one too many").await;
+        let frame = socket.next_of("refused").await;
+        assert_eq!((&frame["reason"], &frame["retry_ms"]), (&json!("busy"), &json!(500)), "{frame}");
+    }
+    let stats = server.app.buffer().stats().await.unwrap();
+    assert!(stats.unstored == PLACES && stats.waiting + stats.writing <= PLACES, "{stats:?}");
+    intruder.execute_batch("ROLLBACK").unwrap();
+    for socket in sockets.iter_mut().take(PLACES) {
+        socket.next_of("stored").await;
+    }
+    for (n, socket) in sockets.iter_mut().enumerate().skip(PLACES) {
+        socket.post(&format!("ada-{n:04}"), "once more").await;
+        socket.next_of("stored").await;
+    }
+    for code in [&one, &two] {
+        let heard = ada.join(code, 0).await.messages((PLACES + 4) / 2).await;
+        assert!(heard.iter().map(|(seq, _)| *seq).eq(1..=(PLACES as u64 + 4) / 2), "{heard:?}");
+    }
 }
 
 /// Asks until it says so, which the monitors decide after several checks.

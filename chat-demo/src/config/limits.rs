@@ -15,9 +15,21 @@ pub struct Limits {
     /// Messages of a room that wait to be stored. Further ones are refused
     #[arg(long, env = "CHAT_UNSTORED_MESSAGES", default_value = "256", value_parser = count, value_name = "N", hide_short_help = true)]
     pub unstored_messages: usize,
-    /// Messages stored in one transaction of a room
-    #[arg(long, env = "CHAT_BATCH", default_value = "64", value_parser = count, value_name = "N", hide_short_help = true)]
+    /// Messages that are enough to be written although another write is under way
+    #[arg(long, env = "CHAT_BATCH", default_value = "10", value_parser = count, value_name = "N", hide_short_help = true)]
     pub batch: usize,
+    /// Messages that are written at once, at most
+    #[arg(long, env = "CHAT_BATCH_MOST", default_value = "64", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub batch_most: usize,
+    /// How long a message waits for a write under way to end, before it is written beside it
+    #[arg(long, env = "CHAT_BATCH_WAIT", default_value = "5s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub batch_wait: Duration,
+    /// Messages of all rooms that wait to be stored. Further ones are refused
+    #[arg(long, env = "CHAT_BUFFER", default_value = "4096", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub buffer: usize,
+    /// How long a database that takes nothing is tried, before messages are given back as not stored
+    #[arg(long, env = "CHAT_STORE_PATIENCE", default_value = "12s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub store_patience: Duration,
     /// Connections to one room
     #[arg(long, env = "CHAT_ROOM_CONNECTIONS", default_value = "500", value_parser = count, value_name = "N", hide_short_help = true)]
     pub room_connections: usize,

@@ -7,6 +7,7 @@ pub mod account;
 mod alarm;
 mod attachment;
 mod body;
+pub mod buffer;
 mod client_id;
 mod code;
 mod direct;

@@ -28,7 +28,6 @@ use std::time::Duration;
 use registry::{Monitor, MonitorError, Namespace, Service, WaitError};
 use supervisor::{CallError, ChildSpec, Reply, ServerRef};
 use thiserror::Error;
-use tokio::time::timeout;
 
 pub use accounts::{Account, AccountOf, NewSession};
 pub(crate) use deliveries::{Claim, Claimed, Fate};
@@ -39,21 +38,21 @@ pub(crate) use place::Place;
 pub use place::{DatabaseUrl, Location, OpenError};
 use request::Request;
 use server::StoreServer;
+#[cfg(test)]
+pub(crate) use sqlite::Gate;
 pub use token::SessionToken;
 pub use visits::Visit;
 #[cfg(any(test, feature = "email", feature = "push", feature = "webhooks"))]
 pub(crate) use ways::NewWay;
 pub(crate) use ways::WayChange;
 
+use crate::calls::{self, NoAnswer};
 use crate::domain::{Body, Draft, Message, PersonId, Revision, RoomCode, RoomKind, Seq, UnixMillis};
 
 const STORE: Service<ServerRef<StoreServer>> = Service::new("store");
 
-/// How long a caller waits for a store that is being restarted.
-const RESTART: Duration = Duration::from_secs(5);
-
-/// How often a question is asked that the store goes away with.
-const TRIES: u32 = 8;
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// How long the store may take to answer a question about its health.
 const PING: Duration = Duration::from_secs(1);
@@ -135,6 +134,15 @@ pub enum StoreError {
     Unanswered(#[source] Arc<CallError>),
 }
 
+impl From<NoAnswer> for StoreError {
+    fn from(error: NoAnswer) -> Self {
+        match error {
+            NoAnswer::Down(cause) => Self::Down(cause),
+            NoAnswer::Unanswered(cause) => Self::Unanswered(cause),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Database(Arc::new(error))
@@ -170,14 +178,18 @@ impl Store {
         self.ask(|reply| Request::Room { code, reply }).await
     }
 
-    /// Stores messages of one room, numbered in this order after what it has. When it returns they
-    /// survive the end of the program. A message that its author has sent before keeps its number.
+    /// Stores messages of several rooms in one transaction, those of a room numbered in this order after what it has. When
+    /// it returns, what is stored survives the end of the program. A message that its author has sent before keeps its
+    /// number. Each room is given once, at most, and has a result of its own.
     ///
     /// # Errors
     ///
-    /// [`StoreError`], as for everything here: either all of them are stored, or none is.
-    pub async fn append(&self, room: RoomCode, drafts: Vec<Draft>) -> Result<Vec<Stored>, StoreError> {
-        self.ask(|reply| Request::Append { room, drafts: drafts.clone(), reply }).await
+    /// [`StoreError`], as for everything here: of a room either all messages are stored, or none is.
+    pub async fn append_all(
+        &self,
+        batch: Vec<(RoomCode, Vec<Draft>)>,
+    ) -> Result<Vec<Result<Vec<Stored>, StoreError>>, StoreError> {
+        self.ask(|reply| Request::Append { batch: batch.clone(), reply }).await
     }
 
     /// Lets a message say something else, or, without a body, deletes it. Only its author may.
@@ -229,25 +241,7 @@ impl Store {
         &self,
         request: impl Fn(Reply<Result<T, StoreError>>) -> Request,
     ) -> Result<T, StoreError> {
-        let mut tries = 1;
-        loop {
-            let server = match self.namespace.lookup(STORE) {
-                Ok(server) => server,
-                Err(_) => {
-                    let waited = self.namespace.wait_for(STORE, RESTART).await;
-                    waited.map_err(|error| StoreError::Down(Arc::new(error)))?
-                }
-            };
-            match server.call(&request).await {
-                Ok(answer) => return answer,
-                Err(CallError::Died(_) | CallError::Restarting | CallError::NoReply) if tries < TRIES => {
-                    tries += 1;
-                    // Of no interest here: if it does not come back in time, the next call says so.
-                    let _ = timeout(RESTART, server.running()).await;
-                }
-                Err(error) => return Err(StoreError::Unanswered(Arc::new(error))),
-            }
-        }
+        calls::ask(&self.namespace, STORE, ANSWER, request).await?
     }
 }
 

@@ -26,9 +26,8 @@ pub(crate) enum Request {
         reply: Answer<Option<RoomKind>>,
     },
     Append {
-        room: RoomCode,
-        drafts: Vec<Draft>,
-        reply: Answer<Vec<Stored>>,
+        batch: Vec<(RoomCode, Vec<Draft>)>,
+        reply: Answer<Vec<Result<Vec<Stored>, StoreError>>>,
     },
     Change {
         room: RoomCode,

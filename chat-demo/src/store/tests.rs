@@ -24,6 +24,13 @@ async fn open(location: Location) -> Fixture {
     Fixture { store: Store::new(namespace), tree, _registry: registry }
 }
 
+impl Store {
+    /// As [`append_all`](Self::append_all), for one room.
+    pub(crate) async fn append(&self, room: RoomCode, drafts: Vec<Draft>) -> Result<Vec<Stored>, StoreError> {
+        self.append_all(vec![(room, drafts)]).await?.pop().expect("a result for the room")
+    }
+}
+
 /// What every database must do, whichever it is.
 macro_rules! conformance {
     ($($case:ident),* $(,)?) => {
@@ -58,6 +65,8 @@ conformance! {
     messages_are_numbered_by_room_without_a_gap,
     pages_of_history,
     what_fails_undoes_nothing_of_the_others,
+    rooms_that_share_a_write_have_results_of_their_own,
+    writes_that_share_rooms_do_not_wait_in_a_circle,
     a_name_belongs_to_a_session,
     many_at_once_are_numbered_without_a_gap,
     an_action_stays_one,
@@ -258,6 +267,45 @@ async fn what_fails_undoes_nothing_of_the_others(fixture: Fixture) {
     given.sort();
     assert_eq!(given, [Seq(1), Seq(2)]);
     assert!(store.history(unknown, Page::Latest { limit: 1 }).await.unwrap().is_empty());
+}
+
+async fn rooms_that_share_a_write_have_results_of_their_own(fixture: Fixture) {
+    let store = &fixture.store;
+    let (one, two, unknown) = (code("22222222"), code("33333333"), code("44444444"));
+    store.create_room(one).await.unwrap();
+    store.create_room(two).await.unwrap();
+    let said = |ids: &[&str]| ids.iter().map(|id| draft(1, id, "x")).collect::<Vec<_>>();
+    let seqs_of = |result: &Result<Vec<Stored>, StoreError>| {
+        let stored = result.as_ref().unwrap();
+        stored.iter().map(|stored| (stored.message.seq.0, stored.fresh)).collect::<Vec<_>>()
+    };
+    let batch = vec![(two, said(&["client-a", "client-b"])), (one, said(&["client-a"]))];
+    let results = store.append_all(batch).await.unwrap();
+    assert_eq!(results.iter().map(seqs_of).collect::<Vec<_>>(), [vec![(1, true), (2, true)], vec![(1, true)]]);
+    let batch =
+        vec![(two, said(&["client-c"])), (unknown, said(&["client-a"])), (one, said(&["client-a", "client-b"]))];
+    let results = store.append_all(batch).await.unwrap();
+    assert!(matches!(results[1], Err(StoreError::Database(_))), "{results:?}");
+    assert_eq!((seqs_of(&results[0]), seqs_of(&results[2])), (vec![(3, true)], vec![(1, false), (2, true)]));
+    assert_eq!(store.append_all(Vec::new()).await.unwrap().len(), 0);
+}
+
+async fn writes_that_share_rooms_do_not_wait_in_a_circle(fixture: Fixture) {
+    let store = &fixture.store;
+    let rooms = ["22222222", "33333333", "44444444"].map(code);
+    for room in rooms {
+        store.create_room(room).await.unwrap();
+    }
+    let write = |n: usize| {
+        let mut batch: Vec<_> =
+            rooms.into_iter().map(|room| (room, vec![draft(1, &format!("client-{n}"), "x")])).collect();
+        batch.rotate_left(n % 3);
+        async move { store.append_all(batch).await.unwrap().into_iter().for_each(|result| drop(result.unwrap())) }
+    };
+    futures_util::future::join_all((0..40).map(write)).await;
+    for room in rooms {
+        assert!(seqs(&store.history(room, Page::Latest { limit: 100 }).await.unwrap()).into_iter().eq(1..=40));
+    }
 }
 
 fn name(text: &str) -> DisplayName {

@@ -25,12 +25,12 @@ mod throttle;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use metrics_exporter_prometheus::PrometheusHandle;
 use registry::ServiceRegistry;
 use tokio_util::sync::CancellationToken;
@@ -126,7 +126,9 @@ fn router(web: &Web) -> Router {
         .layer(from_fn(compress::pages))
         .merge(files)
         .layer(from_fn_with_state(web.clone(), guard::own_pages_only));
-    let mut own = pages.route("/rooms/{code}/socket", get(socket::open));
+    // Once for all sockets, which stay.
+    let shared = Extension(Arc::new(web.clone()));
+    let mut own = pages.route("/rooms/{code}/socket", get(socket::open).layer(shared));
     #[cfg(feature = "push")]
     {
         own = own.route("/worker.js", get(assets::worker));

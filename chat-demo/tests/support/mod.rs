@@ -14,6 +14,7 @@ pub mod proxy;
 pub mod receiver;
 pub mod smtp;
 pub mod socket;
+pub mod talk;
 #[cfg(feature = "tui")]
 pub mod terminal;
 

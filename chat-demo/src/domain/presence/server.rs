@@ -11,6 +11,7 @@ use super::{ConnectionId, PresenceChange, Status, UPDATES, Update};
 use crate::config::Limits;
 use crate::domain::PersonId;
 use crate::domain::alarm::Alarm;
+use crate::telemetry;
 
 /// What it can be told.
 #[derive(Debug)]
@@ -98,12 +99,12 @@ impl Server for PresenceServer {
                 self.alarm.rang();
                 let changes = self.presence.expire(now);
                 self.tell(changes);
-                let (people, connections) = self.presence.count();
-                tracing::debug!(people, connections, "who is there");
                 self.arm(cx);
             }
             PresenceMessage::Started => self.publish(Update::Started),
         }
+        let (people, connections) = self.presence.count();
+        telemetry::present(people, connections);
         Ok(Flow::Continue)
     }
 }

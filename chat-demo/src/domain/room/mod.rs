@@ -27,6 +27,7 @@ pub(crate) use tell::{TellError, Telling, Told};
 use self::logic::ConnectionId;
 use self::outbox::{Inbox, outbox};
 use self::server::{RoomMessage, RoomServer};
+use super::buffer::MessageBuffer;
 use super::presence::Presences;
 use super::{
     Attachment, Body, ClientId, Draft, Kind, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis, Visits,
@@ -40,8 +41,8 @@ const ROOMS: Service<DynamicSupervisorRef> = Service::new("rooms");
 /// should never be needed.
 const DRAWS: u32 = 8;
 
-/// How long a message may take to be stored: longer than a room goes on trying.
-const POST: Duration = Duration::from_secs(15);
+/// How long a message or a change may take to be stored, beyond the patience with a store that takes nothing.
+const POST: Duration = Duration::from_secs(6);
 
 /// How long the wait between two tries to post is at first and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
@@ -55,6 +56,7 @@ const RESTART: Duration = Duration::from_secs(5);
 pub struct Rooms {
     namespace: Namespace,
     store: Store,
+    buffer: MessageBuffer,
     presences: Presences,
     visits: Visits,
     limits: Limits,
@@ -169,9 +171,15 @@ pub enum ChangeError {
 
 impl Rooms {
     /// The rooms that run in `namespace`.
-    pub fn new(namespace: Namespace, store: Store, presences: Presences, limits: Limits) -> Self {
+    pub fn new(
+        namespace: Namespace,
+        store: Store,
+        buffer: MessageBuffer,
+        presences: Presences,
+        limits: Limits,
+    ) -> Self {
         let visits = Visits::new(&namespace, store.clone());
-        Self { namespace, store, presences, visits, limits, connections: Arc::default() }
+        Self { namespace, store, buffer, presences, visits, limits, connections: Arc::default() }
     }
 
     /// How to run them.
@@ -248,7 +256,7 @@ impl Rooms {
         let mut patience = Patience::new(self.limits.rejoin);
         loop {
             let result = self.post_once(code, draft.clone()).await;
-            let again = matches!(result, Err(PostError::Unreachable(_) | PostError::NotStored));
+            let again = matches!(result, Err(PostError::Unreachable(_)));
             if !again || !patience.goes_on().await {
                 return result;
             }
@@ -257,7 +265,8 @@ impl Rooms {
 
     async fn post_once(&self, code: RoomCode, draft: Draft) -> Result<Posted, PostError> {
         let room = self.room(code).await?;
-        let posted = room.call_timeout(POST, |reply| RoomMessage::Post { draft, reply }).await;
+        let posted =
+            room.call_timeout(self.limits.store_patience + POST, |reply| RoomMessage::Post { draft, reply }).await;
         posted.map_err(|error| PostError::Unreachable(Arc::new(error)))?
     }
 
@@ -292,7 +301,9 @@ impl Rooms {
         body: Option<Body>,
     ) -> Result<(), ChangeError> {
         let room = self.room(code).await?;
-        let done = room.call_timeout(POST, |reply| RoomMessage::Change { seq, author, body, reply }).await;
+        let done = room
+            .call_timeout(self.limits.store_patience + POST, |reply| RoomMessage::Change { seq, author, body, reply })
+            .await;
         done.map_err(|error| ChangeError::Unreachable(Arc::new(error)))?
     }
 
@@ -347,12 +358,10 @@ impl Rooms {
         }
         let kind = self.store.room(code).await?.ok_or(Absent::Unknown)?;
         let rooms = self.namespace.wait_for(ROOMS, RESTART).await?;
-        let (store, presences, visits, limits) =
-            (self.store.clone(), self.presences.clone(), self.visits.clone(), self.limits);
+        let this = self.clone();
         let spec = move || {
-            let (kind, store, presences, visits) = (kind.clone(), store.clone(), presences.clone(), visits.clone());
-            let server =
-                move || RoomServer::new(code, kind.clone(), store.clone(), presences.clone(), visits.clone(), limits);
+            let (kind, rooms) = (kind.clone(), this.clone());
+            let server = move || RoomServer::new(code, kind.clone(), &rooms);
             ChildSpec::server(server).id(code.to_string()).restart(Restart::Transient)
         };
         Ok(rooms.start_or_get(&self.namespace, &*name, spec).await?)

@@ -10,9 +10,10 @@ use tokio::time::Instant;
 
 use super::logic::{Applied, Changes, ConnectionId, Gap, Log, MemberChange, Members, Offer, Outgoing, Typing};
 use super::outbox::{Event, Outbox};
-use super::{ChangeError, Entry, JoinError, PostError, Posted, Welcome};
+use super::{ChangeError, Entry, JoinError, PostError, Posted, Rooms, Welcome};
 use crate::config::Limits;
 use crate::domain::alarm::Alarm;
+use crate::domain::buffer::{MessageBuffer, Place};
 use crate::domain::presence::{Presences, Status, Update};
 use crate::domain::{Body, Draft, Person, PersonId, Revision, RoomCode, RoomKind, Seq, Visits};
 use crate::store::{Changed, Page, Store, StoreError, Stored};
@@ -57,11 +58,6 @@ pub(crate) enum RoomMessage {
     Rest,
 }
 
-/// How often a batch is given to the store, and how long the wait between is at first and at most.
-const TRIES: u32 = 8;
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
-
 /// How long after its start a room tells everybody who is there: by then those who were in it before
 /// a restart are in it again.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -99,12 +95,13 @@ pub(crate) struct RoomServer {
     /// As it is when the process starts: it never becomes another.
     kind: RoomKind,
     store: Store,
+    buffer: MessageBuffer,
     presences: Presences,
     visits: Visits,
     limits: Limits,
     log: Log,
     members: Members,
-    outgoing: Outgoing<Reply<Result<Posted, PostError>>>,
+    outgoing: Outgoing<Place, Reply<Result<Posted, PostError>>>,
     changes: Changes<Wish>,
     revision: Revision,
     typing: Typing,
@@ -117,18 +114,13 @@ pub(crate) struct RoomServer {
 
 impl RoomServer {
     /// A room that has not read its history yet.
-    pub(crate) fn new(
-        code: RoomCode,
-        kind: RoomKind,
-        store: Store,
-        presences: Presences,
-        visits: Visits,
-        limits: Limits,
-    ) -> Self {
+    pub(super) fn new(code: RoomCode, kind: RoomKind, rooms: &Rooms) -> Self {
+        let Rooms { store, buffer, presences, visits, limits, .. } = rooms.clone();
         Self {
             code,
             kind,
             store,
+            buffer,
             presences,
             visits,
             limits,
@@ -245,18 +237,18 @@ impl RoomServer {
             reply.send(Ok(Posted { seq: message.seq, at: message.at }));
             return;
         }
-        match self.outgoing.offer(draft, reply) {
+        match self.outgoing.offer(draft, reply, || self.buffer.place()) {
             Offer::Waits => self.send_batch(cx),
             Offer::Full(reply) => reply.send(Err(PostError::Busy)),
         }
     }
 
-    /// Gives the store the next batch, unless one is on its way.
+    /// Gives the buffer the next batch, unless one is on its way.
     fn send_batch(&mut self, cx: &mut Context<Self>) {
-        let Some(drafts) = self.outgoing.next_batch(self.limits.batch) else { return };
-        let (store, code, room) = (self.store.clone(), self.code, cx.this());
+        let Some(drafts) = self.outgoing.next_batch(self.limits.batch_most) else { return };
+        let (buffer, code, room) = (self.buffer.clone(), self.code, cx.this());
         cx.spawn(async move {
-            let result = store_batch(&store, code, drafts).await;
+            let result = buffer.store(code, drafts).await;
             // Refused only when the room is over, and the batch with it.
             let _ = room.cast(RoomMessage::Arrived { result }).await;
         });
@@ -264,9 +256,9 @@ impl RoomServer {
 
     /// The batch that was on its way is stored, or given up.
     fn arrived(&mut self, result: Result<Vec<Stored>, StoreError>, cx: &mut Context<Self>) -> Result<(), Gap> {
-        let waiters = self.outgoing.batch_done();
         match result {
             Ok(stored) => {
+                let waiters = self.outgoing.batch_done();
                 telemetry::messages_stored(stored.iter().filter(|stored| stored.fresh).count());
                 for (Stored { message, .. }, (_, replies)) in stored.into_iter().zip(waiters) {
                     let posted = Posted { seq: message.seq, at: message.at };
@@ -284,6 +276,7 @@ impl RoomServer {
                 }
             }
             Err(error) => {
+                let waiters = self.outgoing.give_up();
                 tracing::error!(room = %self.code, %error, messages = waiters.len(), "messages could not be stored");
                 for reply in waiters.into_iter().flat_map(|(_, replies)| replies) {
                     reply.send(Err(PostError::NotStored));
@@ -449,25 +442,6 @@ async fn pass_on(mut updates: Subscription<Update>, room: ServerRef<RoomServer>)
         };
         if room.cast(message).await.is_err() {
             return;
-        }
-    }
-}
-
-/// Gives a batch to the store until it has it, and gives up after a while. What may have been stored
-/// the first time is not stored twice.
-async fn store_batch(store: &Store, room: RoomCode, drafts: Vec<Draft>) -> Result<Vec<Stored>, StoreError> {
-    let mut wait = FIRST_WAIT;
-    let mut tries = 1;
-    loop {
-        match store.append(room, drafts.clone()).await {
-            Err(error) if tries < TRIES => {
-                tracing::warn!(%room, %error, tries, "the store is asked again");
-                telemetry::store_retried();
-                tokio::time::sleep(wait.mul_f64(rand::random_range(0.5..1.0))).await;
-                wait = (wait * 2).min(LONGEST_WAIT);
-                tries += 1;
-            }
-            result => return result,
         }
     }
 }

@@ -1,17 +1,20 @@
 //! A room through the functions of its callers, under paused time.
 
 use registry::{ServiceRegistry, TestNamespace};
+use supervisor::testing::settle;
 use supervisor::{Strategy, Supervisor, SupervisorRef, Tree};
 use tokio::time::{Instant, advance};
 
 use super::*;
+use crate::domain::buffer::MessageBuffer;
 use crate::domain::presence::Presences;
 use crate::domain::{AddressError, DisplayName, PersonId};
-use crate::store::{Location, NewSession, Place, SessionToken, sqlite};
+use crate::store::{Gate, Location, NewSession, Place, SessionToken, sqlite};
 
 struct Fixture {
     rooms: Rooms,
     code: RoomCode,
+    gate: Arc<Gate>,
     namespace: TestNamespace,
     _tree: Tree<SupervisorRef>,
 }
@@ -20,16 +23,19 @@ struct Fixture {
 async fn fixture(name: &str, limits: Limits) -> Fixture {
     let namespace = ServiceRegistry::new().test_namespace();
     let place = sqlite::Place::prepare(Location::Memory(format!("room-test-{name}"))).unwrap();
-    let place = Place::Sqlite(place.without_thread());
+    let place = place.without_thread();
+    let (gate, place) = (place.gate(), Place::Sqlite(place));
+    let (store, buffer) = (Store::new(namespace.clone()), MessageBuffer::new(namespace.clone(), &limits));
     let tree = Supervisor::new(Strategy::OneForOne)
         .child(Store::child_spec(&namespace, place))
+        .child(buffer.child_spec(&store))
         .child(Rooms::child_spec(&namespace))
         .start()
         .await
         .unwrap();
-    let rooms = Rooms::new(namespace.clone(), Store::new(namespace.clone()), Presences::new(namespace.clone()), limits);
+    let rooms = Rooms::new(namespace.clone(), store, buffer, Presences::new(namespace.clone()), limits);
     let code = rooms.create().await.unwrap();
-    Fixture { rooms, code, namespace, _tree: tree }
+    Fixture { rooms, code, gate, namespace, _tree: tree }
 }
 
 fn person(id: i64, name: &str) -> Person {
@@ -128,6 +134,43 @@ async fn a_killed_room_tells_its_connections_and_comes_back() {
         matches!(again.next().await, Ok(Event::Members(who)) if who.len() == 1),
         "told by the room after its start"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_buffer_refuses_at_once_and_what_it_took_is_stored() {
+    let fixture = Arc::new(fixture("busy", Limits { buffer: 2, ..Limits::default() }).await);
+    fixture.gate.open(false);
+    let mut posts = Vec::new();
+    for id in ["client-a", "client-b", "client-b"] {
+        let fixture = Arc::clone(&fixture);
+        posts.push(tokio::spawn(async move { post(&fixture, id).await }));
+        settle().await;
+    }
+    let refused = Instant::now();
+    assert!(matches!(post(&fixture, "client-c").await, Err(PostError::Busy)));
+    assert!(refused.elapsed() < Duration::from_millis(10), "{:?}", refused.elapsed());
+    fixture.gate.open(true);
+    for (post, seq) in posts.into_iter().zip([1, 2, 2]) {
+        assert_eq!(post.await.unwrap().unwrap().seq, Seq(seq));
+    }
+    assert_eq!(post(&fixture, "client-c").await.unwrap().seq, Seq(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_store_does_not_take_is_said_to_all_who_wait() {
+    let fixture = Arc::new(fixture("refused", Limits::default()).await);
+    fixture.gate.refuse(true);
+    let begun = Instant::now();
+    let posts = (0..30).map(|n| {
+        let fixture = Arc::clone(&fixture);
+        tokio::spawn(async move { post(&fixture, &format!("client-{n}")).await })
+    });
+    for post in posts.collect::<Vec<_>>() {
+        assert!(matches!(post.await.unwrap(), Err(PostError::NotStored)));
+    }
+    assert!(begun.elapsed() < Limits::default().store_patience + Duration::from_secs(3), "{:?}", begun.elapsed());
+    fixture.gate.refuse(false);
+    assert_eq!(post(&fixture, "client-0").await.unwrap().seq, Seq(1));
 }
 
 #[tokio::test(start_paused = true)]

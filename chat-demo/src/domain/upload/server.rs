@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::folder::{Folder, Published, Quarantine};
 use super::job::{Step, Workshop};
-use super::logic::{Bounds, Full, Queue};
+use super::logic::{Bounds, Full, Load, Queue};
 use super::{Stage, Statistics, TOPIC, UploadError, UploadEvent, UploadStatus};
 use crate::domain::{FileId, FileName, PersonId};
 use crate::telemetry;
@@ -75,6 +75,7 @@ impl Server for UploadServer {
     async fn init(&mut self, _cx: &mut Context<Self>) -> Result<Init, Failure> {
         let folder = self.folder.clone();
         self.quarantine = Some(tokio::task::spawn_blocking(move || folder.quarantine()).await??);
+        self.count();
         tracing::info!("uploads are taken");
         Ok(Init::Ready)
     }
@@ -115,6 +116,7 @@ impl Server for UploadServer {
                 reply.send(Statistics { load: self.queue.load(), ..self.statistics });
             }
         }
+        self.count();
         Ok(Flow::Continue)
     }
 
@@ -191,6 +193,11 @@ impl UploadServer {
         job.stage = stage;
         let size = job.size;
         self.publish(id, size, stage);
+    }
+
+    fn count(&self) {
+        let Load { receiving, waiting, running } = self.queue.load();
+        telemetry::uploads_in_progress(receiving, waiting, running);
     }
 
     fn publish(&self, upload: &FileId, size: u64, stage: Stage) {

@@ -1,6 +1,6 @@
 //! The statements, as those of SQLite do it.
 
-use deadpool_postgres::Object;
+use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -13,7 +13,7 @@ use crate::store::row::{
     all_mentioned, attachment, attachment_text, changeable, kind, kind_code, meant, signed, state, state_code,
     unsigned, urgency,
 };
-use crate::store::{Changed, Page, Stored};
+use crate::store::{Changed, Page, StoreError, Stored};
 
 const COLUMNS: &str = "seq, author, author_name, client_id, body, at, revision, state, kind, attachment,
      (SELECT string_agg(person || ' ' || name, E'\n' ORDER BY person) FROM mentions
@@ -23,12 +23,52 @@ const LAST_REVISION: &str = "SELECT coalesce(max(revision), 0) FROM messages WHE
 /// Nobody else numbers messages or changes of the room until the transaction is over.
 const LOCK: &str = "SELECT 1 FROM rooms WHERE code = $1 FOR UPDATE";
 
-/// Stores `drafts` after the last message of the room, in this order; one that the room has already
-/// keeps its number. The row of the room is locked meanwhile: nobody else numbers messages of it.
-pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) -> Result<Vec<Stored>, Cause> {
+/// Stores messages of several rooms: a result for each room, as [`Store::append_all`](crate::store::Store::append_all) says.
+///
+/// The rows of all rooms are locked meanwhile, in an order that everybody keeps to: nobody else numbers messages of them,
+/// and nobody waits in a circle.
+pub(super) async fn append(
+    db: &mut Object,
+    batch: Vec<(RoomCode, Vec<Draft>)>,
+) -> Result<Vec<Result<Vec<Stored>, StoreError>>, Cause> {
+    let result = append_together(db, &batch).await;
+    match result {
+        // What the data of one room is to blame for undoes nothing of the others: each for itself.
+        Err(error) if batch.len() > 1 && is_of_the_data(&error) => {
+            let mut results = Vec::with_capacity(batch.len());
+            for room in batch {
+                let alone = append_together(db, &[room]).await;
+                let alone = alone.map(|mut stored| stored.pop().unwrap_or_default());
+                results.push(alone.map_err(|error| StoreError::Database(error.into())));
+            }
+            Ok(results)
+        }
+        result => Ok(result?.into_iter().map(Ok).collect()),
+    }
+}
+
+/// Whether the server refused values (classes 22 and 23 of SQLSTATE), and works.
+fn is_of_the_data(error: &Cause) -> bool {
+    let state = error.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::code);
+    state.is_some_and(|state| state.code().starts_with("22") || state.code().starts_with("23"))
+}
+
+async fn append_together(db: &mut Object, batch: &[(RoomCode, Vec<Draft>)]) -> Result<Vec<Vec<Stored>>, Cause> {
     let tx = db.transaction().await?;
-    let lock = tx.prepare_cached(LOCK).await?;
-    tx.query_opt(&lock, &[&room.as_str()]).await?;
+    let lock = tx.prepare_cached("SELECT 1 FROM rooms WHERE code = ANY($1) ORDER BY code FOR UPDATE").await?;
+    let rooms: Vec<&str> = batch.iter().map(|(room, _)| room.as_str()).collect();
+    tx.query(&lock, &[&rooms]).await?;
+    let mut all = Vec::with_capacity(batch.len());
+    for (room, drafts) in batch {
+        all.push(append_to(&tx, *room, drafts).await?);
+    }
+    tx.commit().await?;
+    Ok(all)
+}
+
+/// Stores `drafts` after the last message of the room, in this order; one that the room has already
+/// keeps its number.
+async fn append_to(tx: &Transaction<'_>, room: RoomCode, drafts: &[Draft]) -> Result<Vec<Stored>, Cause> {
     let insert = tx
         .prepare_cached(
             "INSERT INTO messages (room, seq, author, author_name, client_id, body, at, kind, attachment)
@@ -41,10 +81,10 @@ pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) 
         .prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE room = $1 AND author = $2 AND client_id = $3"))
         .await?;
     let known = match drafts.iter().any(|draft| draft.body.as_str().contains('@')) {
-        true => visits::known(&tx, room).await?,
+        true => visits::known(tx, room).await?,
         false => Vec::new(),
     };
-    let both = direct::both(&tx, room).await?;
+    let both = direct::both(tx, room).await?;
     let mut all = Vec::with_capacity(drafts.len());
     for draft in drafts {
         let (code, id, name) = (room.as_str(), draft.author.id.0, draft.author.name.as_str());
@@ -56,17 +96,17 @@ pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) 
             Some(row) => {
                 let seq = Seq(unsigned(row.get(0)));
                 for person in &both {
-                    direct::call(&tx, person.id, room, seq, draft.at).await?;
+                    direct::call(tx, person.id, room, seq, draft.at).await?;
                 }
-                visits::said(&tx, draft.author.id, room, seq).await?;
+                visits::said(tx, draft.author.id, room, seq).await?;
                 let mentions = meant(&draft.body, draft.author.id, &known, &both);
                 if !mentions.is_empty() {
-                    visits::mention(&tx, room, seq, draft.at, &mentions).await?;
+                    visits::mention(tx, room, seq, draft.at, &mentions).await?;
                     for person in &mentions {
-                        deliveries::tell(&tx, person.id, room, seq, draft.at, urgency(&both)).await?;
+                        deliveries::tell(tx, person.id, room, seq, draft.at, urgency(&both)).await?;
                     }
                 }
-                Stored { message: Message { mentions, ..draft.numbered(seq) }, fresh: true }
+                Stored { message: Message { mentions, ..draft.clone().numbered(seq) }, fresh: true }
             }
             None => {
                 let row = tx.query_one(&find, &[&code, &id, &client_id]).await?;
@@ -74,7 +114,6 @@ pub(super) async fn append(db: &mut Object, room: RoomCode, drafts: Vec<Draft>) 
             }
         });
     }
-    tx.commit().await?;
     Ok(all)
 }
 

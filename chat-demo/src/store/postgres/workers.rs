@@ -56,8 +56,8 @@ async fn perform(pool: Pool, request: Request) {
             answer(reply, db, async |db| rooms::create_room(db, code, at).await).await
         }
         Request::Room { code, reply } => answer(reply, db, async |db| rooms::room(db, code).await).await,
-        Request::Append { room, drafts, reply } => {
-            answer(reply, db, async move |db| statements::append(db, room, drafts).await).await
+        Request::Append { batch, reply } => {
+            answer(reply, db, async move |db| statements::append(db, batch).await).await
         }
         Request::Change { room, seq, author, body, reply } => {
             answer(reply, db, async move |db| statements::change(db, room, seq, author, body).await).await

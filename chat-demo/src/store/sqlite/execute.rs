@@ -45,8 +45,9 @@ impl Request {
         match self {
             Self::CreateRoom { code, at, reply } => answer(reply, within(db, |db| rooms::create_room(db, code, at))),
             Self::Room { code, reply } => answer(reply, rooms::room(db, code)),
-            Self::Append { room, drafts, reply } => {
-                answer(reply, within(db, |db| statements::append(db, room, drafts)))
+            Self::Append { batch, reply } => {
+                let room = |(room, drafts)| Ok(within(db, |db| statements::append(db, room, drafts))?);
+                answer(reply, Ok(batch.into_iter().map(room).collect()))
             }
             Self::Change { room, seq, author, body, reply } => {
                 answer(reply, within(db, |db| statements::change(db, room, seq, author, body)))

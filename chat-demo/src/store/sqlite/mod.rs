@@ -5,6 +5,8 @@ mod database;
 mod deliveries;
 mod direct;
 mod execute;
+#[cfg(test)]
+mod gate;
 mod notices;
 mod rooms;
 mod statements;
@@ -15,5 +17,7 @@ mod writer;
 #[cfg(test)]
 pub(super) use database::Database;
 pub(super) use database::message;
+#[cfg(test)]
+pub(crate) use gate::Gate;
 pub(crate) use writer::Place;
 pub(super) use writer::Writer;

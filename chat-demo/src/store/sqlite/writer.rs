@@ -7,6 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::database::Database;
 use super::execute::Pending;
+#[cfg(test)]
+use super::gate::Gate;
 use crate::store::request::Request;
 use crate::store::{Location, OpenError};
 use crate::telemetry;
@@ -25,6 +27,8 @@ pub(crate) struct Place {
     taken: Arc<Mutex<()>>,
     #[cfg(test)]
     without_thread: bool,
+    #[cfg(test)]
+    gate: Arc<Gate>,
     /// Keeps a database in memory from vanishing between two writers.
     _anchor: Option<Arc<Mutex<Database>>>,
 }
@@ -36,7 +40,7 @@ pub(in crate::store) struct Writer {
     ended: oneshot::Receiver<()>,
     /// For tests under paused time, which stands still for no other thread: does it all here and now.
     #[cfg(test)]
-    here: Option<Mutex<Database>>,
+    here: Option<(Mutex<Database>, Arc<Gate>)>,
 }
 
 impl Place {
@@ -49,6 +53,8 @@ impl Place {
             taken: Arc::default(),
             #[cfg(test)]
             without_thread: false,
+            #[cfg(test)]
+            gate: Arc::new(Gate::new()),
             _anchor: anchor,
         })
     }
@@ -58,6 +64,12 @@ impl Place {
     pub(crate) fn without_thread(mut self) -> Self {
         self.without_thread = true;
         self
+    }
+
+    /// What stands in its way if it does without a thread.
+    #[cfg(test)]
+    pub(crate) fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
     }
 }
 
@@ -75,7 +87,7 @@ impl Writer {
         let (ending, ended) = oneshot::channel::<()>();
         #[cfg(test)]
         if place.without_thread {
-            let here = Some(Mutex::new(Database::open(&place.location)?));
+            let here = Some((Mutex::new(Database::open(&place.location)?), place.gate));
             return Ok(Self { requests, ended, here });
         }
         std::thread::Builder::new()
@@ -104,7 +116,11 @@ impl Writer {
     /// Hands over a request; false if the thread has ended.
     pub(in crate::store) async fn hand_over(&self, request: Request) -> bool {
         #[cfg(test)]
-        if let Some(here) = &self.here {
+        if let Some((here, gate)) = &self.here {
+            if !gate.pass(&request).await {
+                request.refuse()(Ok(()));
+                return true;
+            }
             let mut database = here.lock().unwrap_or_else(PoisonError::into_inner);
             let (answers, committed) = transact(&mut database, &mut vec![request]);
             answers.into_iter().for_each(|answer| answer(committed.clone()));

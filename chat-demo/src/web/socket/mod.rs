@@ -10,8 +10,10 @@ mod wire;
 
 pub(crate) use protocol::{Past, Said, SentFile, Who};
 
+use std::sync::Arc;
+
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, Path};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
@@ -30,7 +32,7 @@ const READ_LIMIT: usize = 4 * MAX_FRAME_BYTES;
 
 /// `GET /rooms/{code}/socket`
 pub(crate) async fn open(
-    State(web): State<Web>,
+    Extension(web): Extension<Arc<Web>>,
     Path(code): Path<String>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,

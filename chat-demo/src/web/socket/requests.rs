@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
 
-use crate::domain::room::{ChangeError, PostError, Posted, Rooms, TellError, Telling, Told};
-use crate::domain::upload::Uploads;
-use crate::domain::{Body, ClientId, DisplayName, Kind, People, Person, RoomCode, Seq};
+use crate::domain::room::{ChangeError, PostError, Posted, TellError, Telling, Told};
+use crate::domain::{Body, ClientId, DisplayName, Kind, Person, RoomCode, Seq};
 use crate::store::StoreError;
 use crate::web::Web;
 
@@ -35,9 +35,7 @@ type Doing = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 /// Wishes in the order in which they came, one at a time, so that messages are numbered in that order
 /// whatever happens to the room meanwhile.
 pub(super) struct Requests {
-    rooms: Rooms,
-    people: People,
-    uploads: Uploads,
+    web: Arc<Web>,
     code: RoomCode,
     author: Person,
     capacity: usize,
@@ -47,10 +45,9 @@ pub(super) struct Requests {
 
 impl Requests {
     /// Nothing asked for yet. As many wishes wait as may be unacknowledged.
-    pub(super) fn new(web: &Web, code: RoomCode, author: Person) -> Self {
-        let (rooms, people, uploads) = (web.rooms.clone(), web.people.clone(), web.uploads.clone());
+    pub(super) fn new(web: &Arc<Web>, code: RoomCode, author: Person) -> Self {
         let capacity = web.limits.unacknowledged;
-        Self { rooms, people, uploads, code, author, capacity, waiting: VecDeque::new(), doing: None }
+        Self { web: Arc::clone(web), code, author, capacity, waiting: VecDeque::new(), doing: None }
     }
 
     /// What comes next is asked for by this name.
@@ -86,9 +83,10 @@ impl Requests {
     }
 
     fn begin(&self, id: ClientId, wish: Wish) -> Doing {
-        let (rooms, people, uploads) = (self.rooms.clone(), self.people.clone(), self.uploads.clone());
+        let web = Arc::clone(&self.web);
         let (code, author) = (self.code, self.author.clone());
         Box::pin(async move {
+            let Web { rooms, people, uploads, .. } = &*web;
             match wish {
                 Wish::Post(kind, body) => Outcome::Posted(rooms.post(code, author, id, kind, body).await),
                 Wish::Change(seq, None) => {

@@ -1,5 +1,6 @@
 //! One person's connection to one room, over as many incarnations of the room as it takes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::WebSocket;
@@ -34,7 +35,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Serves a socket until it is over. `names` tells of each other name of `person`.
 pub(super) async fn run(
-    web: Web,
+    web: Arc<Web>,
     socket: WebSocket,
     code: RoomCode,
     person: Person,
@@ -44,7 +45,8 @@ pub(super) async fn run(
     let mut open = OpenSocket::count();
     let mut wire = Wire::new(socket, web.limits.write);
     let talk = async {
-        match handshake(&mut wire, &web.limits).await {
+        // What is done once, or seldom, has memory only for as long as it is done.
+        match Box::pin(handshake(&mut wire, &web.limits)).await {
             Ok(known) => Session::new(&web, &mut wire, code, person, names, &live).talk(known, &web.stop).await,
             Err(end) => end,
         }
@@ -147,7 +149,7 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     fn new(
-        web: &'a Web,
+        web: &'a Arc<Web>,
         wire: &'a mut Wire,
         code: RoomCode,
         person: Person,
@@ -184,7 +186,7 @@ impl<'a> Session<'a> {
     }
 
     async fn converse(&mut self, known: Known, stop: &CancellationToken) -> Result<Never, End> {
-        let mut membership = self.enter(known, stop).await?;
+        let mut membership = Box::pin(self.enter(known, stop)).await?;
         let mut ping = interval(self.limits.ping);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ping.reset();
@@ -196,11 +198,11 @@ impl<'a> Session<'a> {
                     Ok(Event::Message(message)) if message.seq > self.sent.next() => {
                         // Cannot be while one incarnation tells all it stores; if it is, it is mended.
                         tracing::error!(room = %self.code, sent = %self.sent, next = %message.seq, "a gap");
-                        membership = self.reenter(stop).await?;
+                        membership = Box::pin(self.reenter(stop)).await?;
                     }
                     Ok(event) => self.pass_on(&event).await?,
                     Err(Closed::Lagged) => return Err(Goodbye::TooSlow.into()),
-                    Err(Closed::Ended) => membership = self.reenter(stop).await?,
+                    Err(Closed::Ended) => membership = Box::pin(self.reenter(stop)).await?,
                 },
                 name = self.names.recv() => match name {
                     Ok(person) => self.rename(person, &membership).await?,

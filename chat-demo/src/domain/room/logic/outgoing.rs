@@ -4,16 +4,23 @@ use std::collections::VecDeque;
 
 use crate::domain::Draft;
 
-/// Drafts in the order in which they came, each with those (`W`) who wait for it to be stored.
+/// Drafts in the order in which they came, each with a place (`P`) to wait in and those (`W`) who wait for it to be stored.
 ///
 /// At most one batch is on its way to the store at a time, so that the order in which drafts came is
 /// the order in which they are numbered. The same message, sent again while it waits, waits once.
 #[derive(Debug)]
-pub(crate) struct Outgoing<W> {
+pub(crate) struct Outgoing<P, W> {
     capacity: usize,
-    waiting: VecDeque<(Draft, Vec<W>)>,
+    waiting: VecDeque<Waiting<P, W>>,
     /// How many of `waiting`, from its front, are on their way.
     in_flight: usize,
+}
+
+#[derive(Debug)]
+struct Waiting<P, W> {
+    draft: Draft,
+    _place: P,
+    waiters: Vec<W>,
 }
 
 /// What became of a draft that was offered.
@@ -28,18 +35,18 @@ pub(crate) enum Offer<W> {
 /// How many wait for one message; a client that repeats itself is not remembered without end.
 const MAX_WAITERS: usize = 8;
 
-impl<W> Outgoing<W> {
+impl<P, W> Outgoing<P, W> {
     /// Room for `capacity` drafts.
     pub(crate) fn new(capacity: usize) -> Self {
         Self { capacity, waiting: VecDeque::new(), in_flight: 0 }
     }
 
-    /// Takes in `draft`, for which `waiter` waits.
-    pub(crate) fn offer(&mut self, draft: Draft, waiter: W) -> Offer<W> {
-        let same = |(waiting, _): &&mut (Draft, Vec<W>)| {
-            waiting.author.id == draft.author.id && waiting.client_id == draft.client_id
+    /// Takes in `draft`, for which `waiter` waits, if there is a `place` for it.
+    pub(crate) fn offer(&mut self, draft: Draft, waiter: W, place: impl FnOnce() -> Option<P>) -> Offer<W> {
+        let same = |waiting: &&mut Waiting<P, W>| {
+            waiting.draft.author.id == draft.author.id && waiting.draft.client_id == draft.client_id
         };
-        if let Some((_, waiters)) = self.waiting.iter_mut().find(same) {
+        if let Some(Waiting { waiters, .. }) = self.waiting.iter_mut().find(same) {
             if waiters.len() >= MAX_WAITERS {
                 return Offer::Full(waiter);
             }
@@ -49,7 +56,8 @@ impl<W> Outgoing<W> {
         if self.waiting.len() >= self.capacity {
             return Offer::Full(waiter);
         }
-        self.waiting.push_back((draft, vec![waiter]));
+        let Some(place) = place() else { return Offer::Full(waiter) };
+        self.waiting.push_back(Waiting { draft, _place: place, waiters: vec![waiter] });
         Offer::Waits
     }
 
@@ -59,14 +67,23 @@ impl<W> Outgoing<W> {
             return None;
         }
         self.in_flight = self.waiting.len().min(max);
-        Some(self.waiting.iter().take(self.in_flight).map(|(draft, _)| draft.clone()).collect())
+        Some(self.waiting.iter().take(self.in_flight).map(|waiting| waiting.draft.clone()).collect())
     }
 
     /// The batch on its way has arrived: who waited for each of its drafts, in order.
     pub(crate) fn batch_done(&mut self) -> Vec<(Draft, Vec<W>)> {
-        let batch = self.waiting.drain(..self.in_flight).collect();
+        let arrived = std::mem::take(&mut self.in_flight);
+        self.take(arrived)
+    }
+
+    /// The batch on its way was given up, and what waits behind it fares no better: who waited for each of all drafts.
+    pub(crate) fn give_up(&mut self) -> Vec<(Draft, Vec<W>)> {
         self.in_flight = 0;
-        batch
+        self.take(self.waiting.len())
+    }
+
+    fn take(&mut self, count: usize) -> Vec<(Draft, Vec<W>)> {
+        self.waiting.drain(..count).map(|waiting| (waiting.draft, waiting.waiters)).collect()
     }
 
     /// How many drafts are not stored yet.
@@ -77,6 +94,8 @@ impl<W> Outgoing<W> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::rc::Rc;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -96,16 +115,36 @@ pub(super) mod tests {
     #[test]
     fn the_same_message_waits_once() {
         let mut outgoing = Outgoing::new(2);
-        assert_eq!(outgoing.offer(draft(1, "client-a"), 'a'), Offer::Waits);
-        assert_eq!(outgoing.offer(draft(1, "client-a"), 'b'), Offer::Waits);
-        assert_eq!(outgoing.offer(draft(2, "client-a"), 'c'), Offer::Waits, "another author");
-        assert_eq!(outgoing.offer(draft(1, "client-d"), 'd'), Offer::Full('d'));
+        let place = || Some(());
+        assert_eq!(outgoing.offer(draft(1, "client-a"), 'a', place), Offer::Waits);
+        assert_eq!(outgoing.offer(draft(1, "client-a"), 'b', place), Offer::Waits);
+        assert_eq!(outgoing.offer(draft(2, "client-a"), 'c', place), Offer::Waits, "another author");
+        assert_eq!(outgoing.offer(draft(1, "client-d"), 'd', place), Offer::Full('d'));
         assert_eq!(outgoing.next_batch(10).unwrap().len(), 2);
         assert_eq!(outgoing.next_batch(10), None, "one batch at a time");
-        assert_eq!(outgoing.offer(draft(1, "client-a"), 'e'), Offer::Waits, "while it is on its way");
+        assert_eq!(outgoing.offer(draft(1, "client-a"), 'e', place), Offer::Waits, "while it is on its way");
         let waiters: Vec<_> = outgoing.batch_done().into_iter().map(|(_, waiters)| waiters).collect();
         assert_eq!(waiters, [vec!['a', 'b', 'e'], vec!['c']]);
         assert_eq!(outgoing.next_batch(10), None);
+    }
+
+    #[test]
+    fn a_draft_has_its_place_until_it_has_arrived_or_is_given_up() {
+        let places = Rc::new(());
+        let free = || (Rc::strong_count(&places) < 4).then(|| Rc::clone(&places));
+        let mut outgoing = Outgoing::new(10);
+        for author in 1..=3 {
+            assert_eq!(outgoing.offer(draft(author, "client-a"), author, free), Offer::Waits);
+        }
+        assert_eq!(outgoing.offer(draft(4, "client-a"), 4, free), Offer::Full(4));
+        assert_eq!(outgoing.offer(draft(3, "client-a"), 5, free), Offer::Waits, "it has a place");
+        assert_eq!(outgoing.next_batch(2).unwrap().len(), 2);
+        assert_eq!(outgoing.batch_done().len(), 2);
+        assert_eq!(outgoing.offer(draft(4, "client-a"), 4, free), Offer::Waits);
+        assert_eq!(outgoing.next_batch(1).unwrap().len(), 1);
+        let waiters: Vec<_> = outgoing.give_up().into_iter().map(|(_, waiters)| waiters).collect();
+        assert_eq!(waiters, [vec![3, 5], vec![4]]);
+        assert_eq!((outgoing.len(), outgoing.next_batch(1), Rc::strong_count(&places)), (0, None, 1));
     }
 
     proptest! {
@@ -119,7 +158,7 @@ pub(super) mod tests {
             for (n, arrives) in steps {
                 let id = format!("client-{n}");
                 let waits = accepted[stored.len()..].contains(&id);
-                let offer = outgoing.offer(draft(1, &id), ());
+                let offer = outgoing.offer(draft(1, &id), (), || Some(()));
                 if offer == Offer::Waits && !waits {
                     accepted.push(id);
                 }

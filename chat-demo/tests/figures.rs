@@ -1,0 +1,245 @@
+//! The figures that the chat promises, measured on the program itself in a process of its own. They are held to what is promised
+//! in a release build, and to several times that in any other, where messages are held to as much all the same.
+//! `docs/chat-figures.md` says what came of it, and how to run it by hand.
+
+mod support;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use chat_demo::domain::{Body, ClientId, DisplayName, Kind, Person, PersonId, RoomCode};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use support::binary::Running;
+use support::socket::Socket;
+use support::{ADMIN_TOKEN, PATIENCE, Server, wide};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+/// What keeps limits out of the way of many sockets of one machine.
+const WIDE: &str = "--port 0 --memory --address-sockets 5000 --outbox 10000 --unacknowledged 1000 \
+    --post-burst 1000000 --person-burst 1000000 --room-burst 1000000";
+
+/// As promised in a release build; so many times that in any other.
+fn bound(promised: Duration, times: u32) -> Duration {
+    if cfg!(debug_assertions) { promised * times } else { promised }
+}
+
+/// Lets this process, and those that it starts, have as many sockets as the machine allows.
+fn many_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum {
+        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("up to the maximum is allowed");
+    }
+}
+
+fn wide_program() -> Running {
+    many_files();
+    let mut flags: Vec<&str> = WIDE.split_whitespace().collect();
+    flags.extend(["--admin-token", ADMIN_TOKEN]);
+    Running::start(&flags)
+}
+
+/// The memory of a process, in megabytes: what is resident now, and what was at most.
+fn memory(process: u32) -> (f64, f64) {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
+    let kilobytes = |name: &str| -> f64 {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect(name);
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    };
+    (kilobytes("VmRSS:") / 1000.0, kilobytes("VmHWM:") / 1000.0)
+}
+
+/// 2,000 people in 20 rooms, in each of which something is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_thousand_sockets_take_less_than_sixty_megabytes() {
+    const ROOMS: usize = 20;
+    const EACH: usize = 100;
+    let program = wide_program();
+    let (empty, _) = memory(program.child.id());
+    let mut sockets = Vec::new();
+    for room in 0..ROOMS {
+        let (visitor, code) = program.founder(&format!("Founder {room}")).await;
+        for _ in 0..EACH {
+            sockets.push(visitor.join(&code, 0).await);
+        }
+    }
+    for (room, sockets) in sockets.chunks_mut(EACH).enumerate() {
+        sockets[0].post(&format!("room-{room:05}"), "Somebody says something of a usual length here.").await;
+        for socket in sockets {
+            assert_eq!(socket.messages(1).await[0].0, 1);
+        }
+    }
+    let (now, most) = memory(program.child.id());
+    let each = (now - empty) * 1000.0 / sockets.len() as f64;
+    println!(
+        "{} sockets: {now:.1} MB now, {most:.1} MB at most; {empty:.1} MB without any, {each:.1} kB each",
+        sockets.len()
+    );
+    assert_eq!(sockets.len(), 2000);
+    // The text of a program that is not optimised is several times as large.
+    let promised = if cfg!(debug_assertions) { 80.0 } else { 60.0 };
+    assert!(most < promised, "{most:.1} MB");
+}
+
+/// What a member of a room has heard, and what was told to them as stored.
+#[derive(Default)]
+struct Heard {
+    messages: Vec<(u64, String)>,
+    stored: HashMap<String, u64>,
+}
+
+/// Stays in the room up to the message that says `the end`. A talker says something whenever what it said before is stored, until
+/// it is stopped; then it tells that it is `quiet`. Everybody tells when they hear a message that begins with `kill`.
+async fn member(
+    mut socket: Socket,
+    talker: Option<usize>,
+    kills: mpsc::UnboundedSender<Instant>,
+    mut stop: oneshot::Receiver<()>,
+    quiet: mpsc::Sender<()>,
+) -> Heard {
+    let mut heard = Heard::default();
+    let (mut said, mut waits) = (0, false);
+    let mut quiet = talker.map(|_| quiet);
+    loop {
+        if let Some(talker) = talker.filter(|_| !waits && quiet.is_some()) {
+            if stop.try_recv().is_ok() {
+                quiet = None;
+                continue;
+            }
+            said += 1;
+            waits = true;
+            socket.post(&format!("talk-{talker:03}-{said:05}"), &format!("{talker} {said}")).await;
+        }
+        let frame =
+            timeout(PATIENCE, socket.frame()).await.expect("something is heard").expect("the socket stays open");
+        match frame["type"].as_str().unwrap() {
+            "message" => {
+                let body = frame["body"].as_str().unwrap().to_owned();
+                if body.starts_with("kill") {
+                    let _ = kills.send(Instant::now());
+                }
+                let over = body == "the end";
+                heard.messages.push((frame["seq"].as_u64().unwrap(), body));
+                if over {
+                    return heard;
+                }
+            }
+            "stored" => {
+                let id = frame["id"].as_str().unwrap();
+                let number: usize = id.rsplit('-').next().unwrap().parse().unwrap();
+                heard.stored.insert(format!("{} {number}", talker.unwrap()), frame["seq"].as_u64().unwrap());
+                waits = false;
+            }
+            "refused" => panic!("{frame}"),
+            _ => {}
+        }
+    }
+}
+
+/// Five of two hundred talk all the time. From each kill until somebody has heard what was said after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_are_back_within_250_ms_when_their_room_is_killed() {
+    const MEMBERS: usize = 200;
+    const TALKERS: usize = 5;
+    const KILLS: usize = 5;
+    let program = wide_program();
+    let (ada, code) = program.founder("Ada").await;
+    let (kills, mut back) = mpsc::unbounded_channel();
+    let (quiet, mut talking) = mpsc::channel(1);
+    let (mut members, mut stops) = (Vec::new(), Vec::new());
+    for n in 0..MEMBERS {
+        let (stop, stopped) = oneshot::channel();
+        let socket = ada.join(&code, 0).await;
+        let talker = (n < TALKERS).then_some(n);
+        members.push(tokio::spawn(member(socket, talker, kills.clone(), stopped, quiet.clone())));
+        stops.push(stop);
+    }
+    let mut operator = ada.join(&code, 0).await;
+    let mut slowest = Duration::ZERO;
+    for kill in 0..KILLS {
+        let killed = Instant::now();
+        assert_eq!(ada.kill(&code).await, 200);
+        operator.post(&format!("kill-{kill:04}"), &format!("kill {kill}")).await;
+        for _ in 0..MEMBERS {
+            let heard = timeout(PATIENCE, back.recv()).await.expect("everybody is back").unwrap();
+            slowest = slowest.max(heard - killed);
+        }
+        operator.next_of("stored").await;
+        // Some more is said before the next one.
+        operator.messages(20).await;
+    }
+    drop(quiet);
+    for stop in stops {
+        let _ = stop.send(());
+    }
+    assert_eq!(timeout(PATIENCE, talking.recv()).await, Ok(None), "each has what it said acknowledged, and is quiet");
+    operator.post("the-end-0001", "the end").await;
+    let mut whole: Option<Vec<(u64, String)>> = None;
+    let mut acknowledged = 0;
+    for member in members {
+        let heard = member.await.expect("a member to the end");
+        for (body, seq) in &heard.stored {
+            assert_eq!(&heard.messages[usize::try_from(*seq).unwrap() - 1].1, body, "acknowledged as {seq}");
+        }
+        acknowledged += heard.stored.len();
+        assert!(
+            heard.messages.iter().map(|(seq, _)| *seq).eq(1..=heard.messages.len() as u64),
+            "each once and in order"
+        );
+        assert_eq!(whole.get_or_insert_with(|| heard.messages.clone()), &heard.messages, "everybody hears the same");
+    }
+    assert!(acknowledged > KILLS * TALKERS, "{acknowledged} messages are no test");
+    println!("{KILLS} kills under {acknowledged} messages: all {MEMBERS} were back after {slowest:?} at most");
+    assert!(slowest < bound(Duration::from_millis(250), 40), "{slowest:?}");
+}
+
+/// Has `each` people in each of `rooms` say something as soon as what they said before is stored, for a while: posts a second,
+/// and how long the one in the middle and the one of a hundred that took longest took.
+async fn posts(server: &Server, rooms: usize, each: usize, time: Duration) -> (f64, Duration, Duration) {
+    let mut codes: Vec<RoomCode> = Vec::new();
+    for _ in 0..rooms {
+        codes.push(server.app.rooms().create().await.expect("a room"));
+    }
+    let started = Instant::now();
+    let mut talks = Vec::new();
+    for person in 0..rooms * each {
+        let (rooms, code) = (server.app.rooms().clone(), codes[person / each]);
+        talks.push(tokio::spawn(async move {
+            let author =
+                Person { id: PersonId(i64::try_from(person).unwrap() + 1), name: DisplayName::parse("Ada").unwrap() };
+            let mut took = Vec::new();
+            while started.elapsed() < time {
+                let id = ClientId::parse(&format!("post-{:08}", took.len())).unwrap();
+                let body = Body::parse("Somebody says something of a usual length here.").unwrap();
+                let said = Instant::now();
+                rooms.post(code, author.clone(), id, Kind::Text, body).await.expect("it is stored");
+                took.push(said.elapsed());
+            }
+            took
+        }));
+    }
+    let mut took = Vec::new();
+    for talk in talks {
+        took.extend(talk.await.expect("a talk to the end"));
+    }
+    let rate = took.len() as f64 / started.elapsed().as_secs_f64();
+    took.sort_unstable();
+    (rate, took[took.len() / 2], took[took.len() * 99 / 100])
+}
+
+/// How fast messages are stored, and how long one takes.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures: it wants a release build and a quiet machine"]
+async fn posts_per_second() {
+    let time = Duration::from_secs(3);
+    for kept in ["memory", "a file"] {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let database = folder.path().join("chat.sqlite3");
+        let flags = if kept == "memory" { vec!["--memory"] } else { vec!["--database", database.to_str().unwrap()] };
+        for (rooms, each) in [(1, 1), (1, 64), (50, 1), (50, 4)] {
+            let server = Server::with(wide(), &flags).await;
+            let (rate, median, late) = posts(&server, rooms, each, time).await;
+            println!("{kept}: {rooms} rooms, {each} people in each: {rate:.0} posts/s, p50 {median:?}, p99 {late:?}");
+        }
+    }
+}
