@@ -7,8 +7,8 @@ const COMMANDS = {
   me: ["…", "Say what you do: /me waves"],
   msg: ["NAME …", "Write to one person: /msg Ada Are you there?"],
   who: ["", "Show who is here"],
-  join: ["CODE", "Go to another room"],
-  leave: ["", "Leave this room for good"],
+  join: ["CODE", "Go to another room, or to a #channel"],
+  leave: ["", "Leave this room, or channel, for good"],
   help: ["", "Show this"],
 };
 

@@ -2,7 +2,7 @@
 
 import { MAX_BODY, newId, RoomClient } from "./client.js";
 import { showHelp, understand } from "./commands.js";
-import { grouped, nameOf, roomList } from "./rooms.js";
+import { roomList } from "./rooms.js";
 import { alter, arrange, avatar, find, hue, make, messageItem, readItem, written } from "./messages.js";
 import { uploads } from "./upload.js";
 
@@ -330,8 +330,10 @@ export function start(page) {
       rooms.show(frame);
       call(frame.rooms.find((room) => room.code === code));
     },
+    workspace: (frame) => rooms.showChannels(frame),
+    announced: ({ by, text }) => note(`${by.name} to all: ${text}`, 15_000),
     mentioned: ({ by, room, direct }) =>
-      note(direct ? `${by.name} writes to you` : `${by.name} mentions you in ${grouped(room)}`, 15_000),
+      note(direct ? `${by.name} writes to you` : `${by.name} mentions you in ${rooms.nameOf(room)}`, 15_000),
     direct: ({ room }) => { if (room !== code) location.assign(`/rooms/${room}`); },
   });
 
@@ -383,7 +385,11 @@ export function start(page) {
       say(`${only}${names.length} here: ${names.join(", ")}`);
     },
     msg(text) { client.wish({ id: newId(), type: "direct", text, at: Date.now() }); },
-    join(wanted) { location.assign(`/rooms?${new URLSearchParams({ code: wanted })}`); },
+    join(wanted) {
+      const [path, name] = wanted.startsWith("#") ? [`/workspaces/${page.dataset.workspace}/channels`, "name"] : ["/rooms", "code"];
+      if (name === "name" && !page.dataset.workspace) return say("This room is in no workspace, so there are no channels to join.");
+      location.assign(`${path}?${new URLSearchParams({ [name]: wanted })}`);
+    },
     leave() { find("#leave").requestSubmit(); },
     help() { showHelp(() => field.focus()); },
   };

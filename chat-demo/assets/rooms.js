@@ -6,13 +6,14 @@ const upto = (count) => (count > 99 ? "99+" : `${count}`);
 const mentions = (count) => `${upto(count)} ${count === 1 ? "mention" : "mentions"}`;
 export const grouped = (code) => `${code.slice(0, 4)} ${code.slice(4)}`;
 
-/** What a room is called: by the other one if it is between two, or by its code. */
-export const nameOf = ({ code, with: other }, me) =>
-  other ? `${other.name}${other.id === me.id ? " (you)" : ""}` : grouped(code);
+/** What a room is called: by its name, by the other one if it is between two, or by its code. */
+const nameOf = ({ code, name, with: other }, me) =>
+  name ?? (other ? `${other.name}${other.id === me.id ? " (you)" : ""}` : grouped(code));
 
-/** What is shown of a room: its name, and what is unread in it. */
-function label({ code, with: other, unread, mentions: called }, me) {
-  const parts = [make("span", other ? "who" : "code", nameOf({ code, with: other }, me))];
+/** What is shown of a room: what it is called, and what is unread in it. */
+function label({ unread, mentions: called, ...room }, me) {
+  const parts = [make("span", room.with ? "who" : "code", nameOf(room, me))];
+  if (room.workspace) parts.push(make("span", "in", room.workspace));
   if (unread) parts.push(" ", make("span", "new", `${upto(unread)} new`));
   if (called) parts.push(" ", make("span", "at", mentions(called)));
   return parts;
@@ -21,9 +22,20 @@ function label({ code, with: other, unread, mentions: called }, me) {
 /** The list of `me` in the page of the room `current`; `onChange` is called when the counts of the others have changed. */
 export function roomList(current, me, onChange) {
   const list = find("#rooms");
-  const known = ({ code, with: id, name }) => ({ code, with: id && { id: Number(id), name }, unread: 0, mentions: 0 });
+  const known = ({ code, with: id, name, workspace }) =>
+    ({ code, ...(id ? { with: { id: Number(id), name } } : { name, workspace }), unread: 0, mentions: 0 });
   let rooms = [...list.querySelectorAll("a")].map((link) => known(link.dataset));
+  // The channels of the workspace of this one, if it is a channel.
+  const siblings = find("#siblings");
+  const { of } = find("[data-room]").dataset;
+  let channels = [...(siblings?.querySelectorAll("a") ?? [])].map((link) => ({ code: link.dataset.sibling, name: link.dataset.title }));
   const others = () => rooms.filter((room) => room.code !== current);
+  /** Where one can go from here: one's rooms, and the channels where one has not been yet. */
+  const anywhere = () => {
+    const known = others();
+    const more = channels.filter(({ code }) => code !== current && !known.some((room) => room.code === code));
+    return [...known, ...more.map(({ code, name }) => ({ code, name: `#${name}`, workspace: of, unread: 0, mentions: 0 }))];
+  };
   const sum = (key) => others().reduce((sum, room) => sum + room[key], 0);
 
   return {
@@ -49,6 +61,21 @@ export function roomList(current, me, onChange) {
       find("#notices").lastElementChild.replaceChildren(...(frame.notices ? [news] : []));
       onChange();
     },
+
+    /** The channels of the workspace, as they are now: there may be others among them. */
+    showChannels(frame) {
+      channels = frame.channels;
+      for (const [at, { code, name }] of channels.entries()) {
+        if (find(`[data-sibling="${code}"]`)) continue;
+        const link = make("a", "", make("span", "code", `#${name}`));
+        link.href = `/rooms/${code}`;
+        link.dataset.sibling = code;
+        siblings.insertBefore(make("li", "", link), siblings.children[at]);
+      }
+    },
+
+    /** What one of the rooms is called. */
+    nameOf: (code) => nameOf(rooms.find((room) => room.code === code) ?? { code }, me),
 
     /** Goes to the room so many places further in the list, or back. */
     step(by) {
@@ -91,7 +118,7 @@ export function roomList(current, me, onChange) {
         // Whoever is asked for comes first, then what is new.
         const name = field.value.trim().toLocaleLowerCase();
         const fits = (room) => (wanted() && room.code.includes(wanted())) || nameOf(room, me).toLocaleLowerCase().includes(name);
-        found = others().filter(fits);
+        found = anywhere().filter(fits);
         found.sort((a, b) => b.mentions - a.mentions || b.unread - a.unread);
         at = 0;
         options.replaceChildren(...found.map((room, index) => {
@@ -102,7 +129,7 @@ export function roomList(current, me, onChange) {
           return option;
         }));
         options.hidden = !found.length;
-        if (found.length) hint.textContent = `${found.length} of your rooms. ↑ and ↓ choose, Enter goes there.`;
+        if (found.length) hint.textContent = `${found.length} ${found.length === 1 ? "room" : "rooms"}. ↑ and ↓ choose, Enter goes there.`;
         else hint.textContent = wanted() ? "None of your rooms. Enter goes to this code." : "You have no other room yet. Write a code.";
         mark();
       }

@@ -19,6 +19,7 @@ use crate::domain::notification::{Couriers, Notifications};
 use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
 use crate::domain::upload::{Ffmpeg, Folder, Uploads};
+use crate::domain::workspace::Workspaces;
 use crate::domain::{People, Visits};
 use crate::store::{Location, OpenError, Place, Store};
 use crate::web::{self, Assets, Bounds, Cookies, Doors, Endpoint, LiveSessions, Origins, Web};
@@ -38,6 +39,8 @@ const MAILS_A_SECOND: f64 = 5.0 / 86_400.0;
 /// ├── store                    the writer of the database
 /// ├── message_buffer           what rooms say, on its way to the store
 /// ├── presence                 who is online, away or gone
+/// ├── workspaces (dynamic)
+/// │   └── workspace:CODE …     transient, started on first use
 /// ├── rooms (dynamic)
 /// │   └── room:CODE …          transient, started on first use
 /// ├── uploads                  looks at files, and publishes them
@@ -52,6 +55,7 @@ pub struct App {
     address: SocketAddr,
     rooms: Rooms,
     buffer: MessageBuffer,
+    workspaces: Workspaces,
     uploads: Uploads,
     notifications: Notifications,
 }
@@ -126,6 +130,7 @@ impl App {
         let presences = Presences::new(namespace.clone());
         let buffer = MessageBuffer::new(namespace.clone(), &limits);
         let rooms = Rooms::new(namespace.clone(), store.clone(), buffer.clone(), presences.clone(), limits);
+        let workspaces = Workspaces::new(namespace.clone(), store.clone(), limits);
         let buffering = buffer.child_spec(&store);
         let accounts = Accounts::new(store.clone(), &limits);
         let (scanner, ffmpeg) = (config.clamd.clone(), Ffmpeg::find(&config.ffmpeg));
@@ -146,6 +151,7 @@ impl App {
         let sessions = live.child_spec(&store, limits.session_check);
         let web = Web {
             rooms: rooms.clone(),
+            workspaces: workspaces.clone(),
             presences,
             notifications: notifications.clone(),
             visits: Visits::new(&namespace, store.clone()),
@@ -177,6 +183,7 @@ impl App {
             .child(Store::child_spec(&namespace, place))
             .child(buffering)
             .child(Presences::child_spec(&namespace, limits))
+            .child(Workspaces::child_spec(&namespace))
             .child(Rooms::child_spec(&namespace))
             .child(uploads.child_spec())
             .child(notifications.child_spec())
@@ -185,7 +192,7 @@ impl App {
             .child(web::child_spec(&endpoint, web))
             .start()
             .await?;
-        Ok(Self { tree, address, rooms, buffer, uploads, notifications })
+        Ok(Self { tree, address, rooms, workspaces, buffer, uploads, notifications })
     }
 
     /// Where it listens.
@@ -206,6 +213,11 @@ impl App {
     /// The message buffer.
     pub fn buffer(&self) -> &MessageBuffer {
         &self.buffer
+    }
+
+    /// The workspaces.
+    pub fn workspaces(&self) -> &Workspaces {
+        &self.workspaces
     }
 
     /// The uploads.

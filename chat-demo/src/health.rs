@@ -10,6 +10,7 @@ use crate::domain::notification::Notifications;
 use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
 use crate::domain::upload::Uploads;
+use crate::domain::workspace::Workspaces;
 use crate::store::Store;
 
 /// Monitors every service for as long as it runs.
@@ -27,6 +28,7 @@ pub(crate) fn child_spec(
                 Store::monitor(&namespace, period)?,
                 MessageBuffer::monitor(&namespace, period)?,
                 Rooms::monitor(&namespace, period)?,
+                Workspaces::monitor(&namespace, period)?,
                 Presences::monitor(&namespace, period)?,
                 uploads.monitor(period)?,
                 notifications.monitor(period)?,

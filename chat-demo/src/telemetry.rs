@@ -15,6 +15,7 @@ const OPENED: &str = "chat_sockets_opened_total";
 const CLOSED: &str = "chat_sockets_closed_total";
 const REJOINS: &str = "chat_rejoins_total";
 const ROOMS: &str = "chat_rooms_started_total";
+const WORKSPACES: &str = "chat_workspaces_started_total";
 const COMMITS: &str = "chat_store_transactions_total";
 const UPLOADS: &str = "chat_uploads_total";
 const NOTIFICATIONS: &str = "chat_notifications_total";
@@ -61,6 +62,7 @@ pub fn describe() {
     describe_counter!(CLOSED, "Sockets closed, by reason");
     describe_counter!(REJOINS, "Times that a socket went on with another incarnation of its room");
     describe_counter!(ROOMS, "Incarnations of rooms that came up");
+    describe_counter!(WORKSPACES, "Incarnations of workspaces that came up");
     describe_counter!(COMMITS, "Transactions of the store, by result");
     describe_gauge!(UPLOADING, "Uploads under way, by how far they are");
     describe_gauge!(PEOPLE, "People who are not offline");
@@ -81,7 +83,8 @@ pub fn describe() {
     describe_histogram!(BATCH, "Messages in one write");
     describe_histogram!(WRITE_TIME, Unit::Seconds, "How long a write of messages takes");
     describe_counter!(RETRIES, "Batches of a room that were put back to be written again");
-    for name in [STORED, OPENED, REJOINS, ROOMS, RETRIES, NOTIFICATIONS_OVERFLOWED, DEAD_LETTERS_DISCARDED] {
+    for name in [STORED, OPENED, REJOINS, ROOMS, WORKSPACES, RETRIES, NOTIFICATIONS_OVERFLOWED, DEAD_LETTERS_DISCARDED]
+    {
         counter!(name).absolute(0);
     }
     gauge!(SOCKETS).set(0.0);
@@ -105,6 +108,10 @@ pub(crate) fn rejoined() {
 
 pub(crate) fn room_started() {
     counter!(ROOMS).increment(1);
+}
+
+pub(crate) fn workspace_started() {
+    counter!(WORKSPACES).increment(1);
 }
 
 pub(crate) fn store_committed() {

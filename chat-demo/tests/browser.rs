@@ -78,6 +78,14 @@ async fn two_browsers_talk_while_the_message_buffer_is_killed() {
     tokio::task::block_in_place(|| program::run(&mut test));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_team_talks_in_channels_while_its_workspace_is_killed() {
+    let Some(mut test) = script("workspace.mjs") else { return };
+    let server = Server::with_limits(chat_demo::config::Limits::default()).await;
+    test.env("BASE", server.app.url()).env("ADMIN_TOKEN", ADMIN_TOKEN);
+    tokio::task::block_in_place(|| program::run(&mut test));
+}
+
 #[test]
 fn two_browsers_come_back_when_the_program_does() {
     let Some(mut test) = script("restart.mjs") else { return };

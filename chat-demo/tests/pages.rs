@@ -185,7 +185,8 @@ async fn the_operator_is_told() {
     let told: serde_json::Value = serde_json::from_str(&health.body).unwrap();
     assert_eq!((health.status, &told["status"]), (200, &"healthy".into()), "{told}");
     let services: Vec<_> = told["services"].as_array().unwrap().iter().map(|service| &service["service"]).collect();
-    assert_eq!(services, ["message_buffer", "notifications", "presence", "rooms", "store", "uploads"]);
+    let expected = ["message_buffer", "notifications", "presence", "rooms", "store", "uploads", "workspaces"];
+    assert_eq!(services, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

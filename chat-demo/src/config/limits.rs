@@ -48,6 +48,15 @@ pub struct Limits {
     /// How long somebody without any connection is not offline yet
     #[arg(long, env = "CHAT_PRESENCE_GONE", default_value = "30s", value_parser = time, value_name = "TIME", hide_short_help = true)]
     pub presence_gone: Duration,
+    /// How long a member of a workspace who is in none of its channels any more is still counted as there
+    #[arg(long, env = "CHAT_WORKSPACE_IDLE", default_value = "30s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub workspace_idle: Duration,
+    /// Members of one workspace. Further ones are refused
+    #[arg(long, env = "CHAT_WORKSPACE_MEMBERS", default_value = "1000", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub workspace_members: usize,
+    /// Channels of one workspace. Further ones are refused
+    #[arg(long, env = "CHAT_WORKSPACE_CHANNELS", default_value = "200", value_parser = count, value_name = "N", hide_short_help = true)]
+    pub workspace_channels: usize,
     /// How long an empty room stays in memory
     #[arg(long, env = "CHAT_ROOM_IDLE", default_value = "5m", value_parser = time, value_name = "TIME", hide_short_help = true)]
     pub room_idle: Duration,

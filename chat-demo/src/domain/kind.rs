@@ -1,6 +1,7 @@
 //! Kinds of rooms, and who may be in them.
 
 use super::PersonId;
+use super::workspace::{ChannelName, WorkspaceCode};
 
 /// What kind of room it is; it never becomes another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +11,19 @@ pub enum RoomKind {
     Open,
     /// Between two people.
     Direct(Pair),
+    /// A channel of a workspace, for its members.
+    Channel(ChannelOf),
+}
+
+/// Of which workspace a room is a channel, as it is found out for somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelOf {
+    /// The workspace.
+    pub workspace: WorkspaceCode,
+    /// What the room is called there.
+    pub name: ChannelName,
+    /// Whoever it was found out for, if they belong to the workspace. That can change, so that it is never kept.
+    pub member: Option<PersonId>,
 }
 
 /// Two people in no order, or one with themselves.
@@ -23,12 +37,13 @@ impl RoomKind {
     /// Whether somebody may be in such a room: read it, and say something there. Nobody is `None`: whoever has not given
     /// a name.
     ///
-    /// This alone decides. [`Rooms::enter`](super::room::Rooms::enter) asks it before anything is shown, and the process
-    /// of the room at each join, message and change.
+    /// This alone decides. [`Rooms::enter`](super::room::Rooms::enter) asks it before anything is shown, and before each
+    /// join, message and change; the process of the room once more.
     pub fn admits(&self, who: Option<PersonId>) -> bool {
         match self {
             Self::Open => true,
             Self::Direct(pair) => who.is_some_and(|who| pair.has(who)),
+            Self::Channel(channel) => who.is_some() && channel.member == who,
         }
     }
 }
@@ -72,6 +87,14 @@ mod tests {
             prop_assert_eq!(room.admits(Some(who)), who == one || who == other);
             prop_assert!(!room.admits(None));
             prop_assert!(RoomKind::Open.admits(Some(who)) && RoomKind::Open.admits(None));
+        }
+
+        #[test]
+        fn a_channel_admits_whoever_was_found_to_belong_and_nobody_else(member in prop::option::of(1i64..4), who in prop::option::of(1i64..4)) {
+            let [member, who] = [member, who].map(|id| id.map(PersonId));
+            let workspace = "22222222".parse().unwrap();
+            let room = RoomKind::Channel(ChannelOf { workspace, name: ChannelName::parse("general").unwrap(), member });
+            prop_assert_eq!(room.admits(who), who.is_some() && member == who);
         }
     }
 }

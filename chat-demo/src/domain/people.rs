@@ -8,6 +8,9 @@ use crate::store::{Store, StoreError};
 /// Names that wait for one listener. It is told the last one whatever happens.
 const WAITING: usize = 2;
 
+/// Where everybody's names are told.
+const NAMES: &str = "people:names";
+
 /// Everybody who has given a name.
 #[derive(Clone, Debug)]
 pub struct People {
@@ -40,12 +43,19 @@ impl People {
     pub(crate) async fn tell(&self, person: &Person) {
         // Refused only when the program ends.
         let _ = self.names.try_publish(&topic(person.id), person.clone());
+        let _ = self.names.try_publish(NAMES, person.clone());
         self.visits.tell_renamed(person.id).await;
     }
 
     /// Hears of each name of somebody from now on; none when the program ends.
     pub(crate) fn listen(&self, person: PersonId) -> Option<Subscription<Person>> {
         self.names.subscribe(&topic(person), WAITING, Overflow::DropOldest).ok()
+    }
+
+    /// Hears of each name of anybody from now on; whoever has room for less than `capacity` names at a time misses the oldest.
+    /// None when the program ends.
+    pub(crate) fn listen_to_all(&self, capacity: usize) -> Option<Subscription<Person>> {
+        self.names.subscribe(NAMES, capacity, Overflow::DropOldest).ok()
     }
 }
 

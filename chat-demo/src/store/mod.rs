@@ -21,6 +21,7 @@ mod tests;
 mod token;
 mod visits;
 mod ways;
+mod workspaces;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,10 +42,11 @@ use server::StoreServer;
 #[cfg(test)]
 pub(crate) use sqlite::Gate;
 pub use token::SessionToken;
-pub use visits::Visit;
+pub use visits::{ChannelTitle, Visit};
 #[cfg(any(test, feature = "email", feature = "push", feature = "webhooks"))]
 pub(crate) use ways::NewWay;
 pub(crate) use ways::WayChange;
+pub use workspaces::{Admission, Opening, Workspace};
 
 use crate::calls::{self, NoAnswer};
 use crate::domain::{Body, Draft, Message, PersonId, Revision, RoomCode, RoomKind, Seq, UnixMillis};
@@ -169,13 +171,13 @@ impl Store {
         self.ask(|reply| Request::CreateRoom { code, at: UnixMillis::now(), reply }).await
     }
 
-    /// The kind of the room of this code, if there is one.
+    /// The kind of the room of this code as it is for somebody, if there is one.
     ///
     /// # Errors
     ///
     /// [`StoreError`], as for everything here.
-    pub async fn room(&self, code: RoomCode) -> Result<Option<RoomKind>, StoreError> {
-        self.ask(|reply| Request::Room { code, reply }).await
+    pub async fn room(&self, code: RoomCode, who: Option<PersonId>) -> Result<Option<RoomKind>, StoreError> {
+        self.ask(|reply| Request::Room { code, who, reply }).await
     }
 
     /// Stores messages of several rooms in one transaction, those of a room numbered in this order after what it has. When

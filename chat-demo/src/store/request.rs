@@ -6,6 +6,7 @@ use super::deliveries::DeliveryRequest;
 use super::direct::DirectRequest;
 use super::notices::NoticeRequest;
 use super::ways::WayRequest;
+use super::workspaces::WorkspaceRequest;
 use super::{Account, AccountOf, Changed, NewSession, Page, PasswordHash, SessionToken, StoreError, Stored, Visit};
 use crate::domain::{
     Body, DisplayName, Draft, LoginName, Message, Person, PersonId, Revision, RoomCode, RoomKind, Seq, UnixMillis,
@@ -23,6 +24,7 @@ pub(crate) enum Request {
     },
     Room {
         code: RoomCode,
+        who: Option<PersonId>,
         reply: Answer<Option<RoomKind>>,
     },
     Append {
@@ -121,6 +123,7 @@ pub(crate) enum Request {
     Direct(DirectRequest),
     Delivery(DeliveryRequest),
     Way(WayRequest),
+    Workspace(WorkspaceRequest),
     Secret {
         name: &'static str,
         fresh: String,
@@ -139,6 +142,7 @@ impl Request {
             Self::Direct(request) => return request.writes(),
             Self::Delivery(request) => return request.writes(),
             Self::Way(request) => return request.writes(),
+            Self::Workspace(request) => return request.writes(),
             _ => {}
         }
         matches!(
@@ -158,5 +162,11 @@ impl Request {
                 | Self::Secret { .. }
                 | Self::Ping { .. }
         )
+    }
+}
+
+impl From<WorkspaceRequest> for Request {
+    fn from(request: WorkspaceRequest) -> Self {
+        Self::Workspace(request)
     }
 }

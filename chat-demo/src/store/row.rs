@@ -4,24 +4,43 @@ use thiserror::Error;
 
 use super::Changed;
 use crate::domain::notification::Priority;
+use crate::domain::workspace::ChannelName;
 use crate::domain::{
-    Attachment, Body, DisplayName, Kind, Message, MessageState, Pair, Person, PersonId, RoomKind, mentioned,
+    Attachment, Body, ChannelOf, DisplayName, Kind, Message, MessageState, Pair, Person, PersonId, RoomKind, mentioned,
 };
 
 /// The number of the kind of rooms between two people.
 pub(super) const DIRECT: i64 = 1;
+
+/// The number of the kind of channels.
+pub(super) const CHANNEL: i64 = 2;
 
 /// A room of a kind that is not known here: nobody is let into it.
 #[derive(Debug, Error)]
 #[error("a room is of the unknown kind {0}")]
 pub(super) struct UnknownKind(i64);
 
-/// The kind of a room.
-pub(super) fn room_kind(kind: i64, one: Option<i64>, other: Option<i64>) -> Result<RoomKind, UnknownKind> {
-    match (kind, one, other) {
-        (0, ..) => Ok(RoomKind::Open),
-        (DIRECT, Some(one), Some(other)) => Ok(RoomKind::Direct(Pair::of(PersonId(one), PersonId(other)))),
-        _ => Err(UnknownKind(kind)),
+/// What a room's kind is made of.
+pub(super) struct KindColumns<'a> {
+    pub(super) kind: i64,
+    /// Between whom it is.
+    pub(super) pair: Option<(i64, i64)>,
+    /// Of which workspace it is a channel, what it is called there, and whether whoever asks belongs to it.
+    pub(super) channel: Option<(&'a str, &'a str, bool)>,
+}
+
+/// The kind of a room, as it is for somebody.
+pub(super) fn room_kind(columns: &KindColumns<'_>, who: Option<PersonId>) -> Result<RoomKind, UnknownKind> {
+    let unknown = || UnknownKind(columns.kind);
+    match (columns.kind, columns.pair, columns.channel) {
+        (0, None, None) => Ok(RoomKind::Open),
+        (DIRECT, Some((one, other)), None) => Ok(RoomKind::Direct(Pair::of(PersonId(one), PersonId(other)))),
+        (CHANNEL, None, Some((workspace, name, belongs))) => Ok(RoomKind::Channel(ChannelOf {
+            workspace: workspace.parse().map_err(|_| unknown())?,
+            name: ChannelName::parse(name).map_err(|_| unknown())?,
+            member: who.filter(|_| belongs),
+        })),
+        _ => Err(unknown()),
     }
 }
 

@@ -5,9 +5,10 @@ use supervisor::{Strategy, Supervisor, SupervisorRef, Tree};
 
 use super::*;
 use crate::domain::notification::{NewDelivery, Priority, Way};
+use crate::domain::workspace::{Channel, ChannelName, WorkspaceCode};
 use crate::domain::{
-    Attachment, Body, ClientId, DisplayName, FileId, FileName, Kind, LoginName, MessageState, Pair, Person, PersonId,
-    RoomKind,
+    Attachment, Body, ChannelOf, ClientId, DisplayName, FileId, FileName, Kind, LoginName, MessageState, Pair, Person,
+    PersonId, RoomKind,
 };
 
 struct Fixture {
@@ -89,6 +90,10 @@ conformance! {
     one_program_has_each_delivery_until_its_lease_is_over,
     too_many_deliveries_are_put_aside,
     ways_are_few_and_changed_one_by_one,
+    a_workspace_is_made_once_with_its_founder_and_a_channel,
+    whoever_joins_a_workspace_is_in_it_until_they_leave,
+    a_channel_is_made_once_by_name,
+    many_who_want_the_last_place_in_a_workspace_get_it_once,
 }
 
 #[cfg(feature = "postgres")]
@@ -121,10 +126,10 @@ fn seqs<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Vec<u64> {
 
 async fn a_room_is_made_once(fixture: Fixture) {
     let store = &fixture.store;
-    assert_eq!(store.room(code("22222222")).await.unwrap(), None);
+    assert_eq!(store.room(code("22222222"), None).await.unwrap(), None);
     assert!(store.create_room(code("22222222")).await.unwrap());
     assert!(!store.create_room(code("22222222")).await.unwrap());
-    assert_eq!(store.room(code("22222222")).await.unwrap(), Some(RoomKind::Open));
+    assert_eq!(store.room(code("22222222"), None).await.unwrap(), Some(RoomKind::Open));
     assert!(store.is_ready().await);
     fixture.tree.stop().await;
     assert!(!store.is_ready().await);
@@ -146,7 +151,7 @@ async fn a_room_between_two_is_made_once_whoever_of_them_asks(fixture: Fixture) 
     let made = futures_util::future::join_all((0..20).map(ask)).await;
     let room = made[0];
     assert!(made.iter().all(|code| *code == room), "{made:?}");
-    assert_eq!(store.room(room).await.unwrap(), Some(RoomKind::Direct(Pair::of(ada.id, bob.id))));
+    assert_eq!(store.room(room, None).await.unwrap(), Some(RoomKind::Direct(Pair::of(ada.id, bob.id))));
     // A code that is taken, by whatever room, is no room of theirs.
     for taken in [room, shared] {
         assert_eq!(store.open_direct(ada.id, cleo.id, taken).await.unwrap(), Opened::CodeTaken);
@@ -166,7 +171,7 @@ async fn a_room_between_two_begins_in_a_room_that_both_are_in(fixture: Fixture) 
     for (me, other) in [(eve.id, ada.id), (ada.id, eve.id), (ada.id, PersonId(99)), (PersonId(99), PersonId(99))] {
         assert_eq!(store.open_direct(me, other, drawn).await.unwrap(), Opened::Strangers);
     }
-    assert_eq!(store.room(drawn).await.unwrap(), None);
+    assert_eq!(store.room(drawn, None).await.unwrap(), None);
     let mut known = store.acquaintances(ada.id).await.unwrap();
     known.sort_by_key(|person| person.id);
     assert_eq!(known, people);
@@ -882,4 +887,118 @@ async fn ways_are_few_and_changed_one_by_one(fixture: Fixture) {
     assert!(store.change_way(first, WayChange::Removed).await.unwrap());
     assert!(!store.change_way(first, WayChange::Removed).await.unwrap());
     assert!(store.way(first).await.unwrap().is_none());
+}
+
+async fn somebody(store: &Store, called: &str) -> Person {
+    store.name_person(session(), name(called)).await.unwrap()
+}
+
+fn channel(room: &str, name: &str) -> Channel {
+    Channel { room: code(room), name: ChannelName::parse(name).unwrap() }
+}
+
+async fn workspace(store: &Store, text: &str, founder: &Person, first: &str) -> WorkspaceCode {
+    let workspace = text.parse().unwrap();
+    let name = DisplayName::parse("Engines").unwrap();
+    assert!(store.create_workspace(workspace, name, founder.id, channel(first, "general")).await.unwrap());
+    workspace
+}
+
+async fn a_workspace_is_made_once_with_its_founder_and_a_channel(fixture: Fixture) {
+    let store = &fixture.store;
+    let (ada, bob) = (somebody(store, "Ada").await, somebody(store, "Bob").await);
+    let engines = workspace(store, "W2222222", &ada, "22222222").await;
+    let name = DisplayName::parse("Other").unwrap();
+    let again = store.create_workspace(engines, name.clone(), bob.id, channel("33333333", "general")).await;
+    assert!(!again.unwrap(), "another one of the same code");
+    let other: WorkspaceCode = "W3333333".parse().unwrap();
+    let taken = store.create_workspace(other, name, bob.id, channel("22222222", "general")).await;
+    assert!(!taken.unwrap(), "the room of the channel is taken");
+    assert!(!store.workspace_exists(other).await.unwrap(), "and nothing is left of it");
+    let found = store.workspace(engines).await.unwrap().unwrap();
+    assert_eq!((found.name.as_str(), &found.members[..]), ("Engines", &[ada.clone()][..]));
+    assert_eq!(found.channels, [channel("22222222", "general")]);
+    assert_eq!(store.workspaces_of(ada.id).await.unwrap(), [(engines, found.name)]);
+    assert!(store.workspaces_of(bob.id).await.unwrap().is_empty());
+    assert!(store.workspace_exists(engines).await.unwrap() && store.workspace(other).await.unwrap().is_none());
+}
+
+async fn whoever_joins_a_workspace_is_in_it_until_they_leave(fixture: Fixture) {
+    let store = &fixture.store;
+    let (ada, bob, cleo) = (somebody(store, "Ada").await, somebody(store, "Bob").await, somebody(store, "Cleo").await);
+    let engines = workspace(store, "W2222222", &ada, "22222222").await;
+    let join = async |person: &Person| store.join_workspace(engines, person.id, 2).await.unwrap();
+    assert_eq!(join(&bob).await, Admission::Member { fresh: true });
+    assert_eq!(join(&bob).await, Admission::Member { fresh: false });
+    assert_eq!(join(&cleo).await, Admission::Full);
+    assert_eq!(store.join_workspace("W9999999".parse().unwrap(), bob.id, 2).await.unwrap(), Admission::Unknown);
+    assert!(store.is_member(engines, bob.id).await.unwrap() && !store.is_member(engines, cleo.id).await.unwrap());
+    // What was theirs there is theirs no longer; other rooms stay.
+    store.create_room(code("44444444")).await.unwrap();
+    for room in ["22222222", "44444444"] {
+        store.visit(bob.id, code(room)).await.unwrap();
+    }
+    store.visit(ada.id, code("22222222")).await.unwrap();
+    assert!(store.leave_workspace(engines, bob.id).await.unwrap());
+    assert!(!store.leave_workspace(engines, bob.id).await.unwrap());
+    assert!(!store.is_member(engines, bob.id).await.unwrap());
+    let rooms = |visits: Vec<Visit>| visits.iter().map(|visit| visit.room).collect::<Vec<_>>();
+    assert_eq!(rooms(store.visits(bob.id).await.unwrap()), [code("44444444")]);
+    assert_eq!(rooms(store.visits(ada.id).await.unwrap()), [code("22222222")]);
+    assert_eq!(join(&cleo).await, Admission::Member { fresh: true });
+    assert_eq!(store.workspace(engines).await.unwrap().unwrap().members, [ada, cleo]);
+}
+
+async fn a_channel_is_made_once_by_name(fixture: Fixture) {
+    let store = &fixture.store;
+    let (ada, bob) = (somebody(store, "Ada").await, somebody(store, "Bob").await);
+    let engines = workspace(store, "W2222222", &ada, "22222222").await;
+    let others = workspace(store, "W3333333", &bob, "33333333").await;
+    let open = async |channel: Channel, by: &Person| store.open_channel(engines, channel, by.id, 3).await.unwrap();
+    let random = channel("44444444", "random");
+    assert_eq!(open(random.clone(), &ada).await, Opening::Channel(random.clone()));
+    assert_eq!(open(random.clone(), &ada).await, Opening::Channel(random.clone()), "asked for again");
+    assert_eq!(open(channel("55555555", "Random"), &ada).await, Opening::Channel(random.clone()), "by its name");
+    assert_eq!(open(channel("22222222", "other"), &ada).await, Opening::RoomTaken);
+    assert_eq!(open(channel("66666666", "other"), &bob).await, Opening::NotMember);
+    assert_eq!(open(channel("66666666", "zebra"), &ada).await, Opening::Channel(channel("66666666", "zebra")));
+    assert_eq!(open(channel("77777777", "more"), &ada).await, Opening::Full);
+    assert_eq!(open(channel("77777777", "zebra"), &ada).await, Opening::Channel(channel("66666666", "zebra")));
+    let same = store.open_channel(others, channel("77777777", "random"), bob.id, 3).await.unwrap();
+    assert_eq!(same, Opening::Channel(channel("77777777", "random")), "another workspace has names of its own");
+    let found = store.workspace(engines).await.unwrap().unwrap().channels;
+    assert_eq!(found, [channel("22222222", "general"), random, channel("66666666", "zebra")]);
+    // Only a member has been there, and knows what it is called.
+    assert!(!store.visit(bob.id, code("66666666")).await.unwrap());
+    assert!(store.visit(ada.id, code("66666666")).await.unwrap());
+    assert!(store.visits(bob.id).await.unwrap().is_empty());
+    let visit = store.visits(ada.id).await.unwrap().remove(0);
+    assert_eq!((visit.title(), visit.channel.unwrap().workspace.as_str()), ("#zebra".into(), "Engines"));
+    // What kind of room that is, as it is for somebody.
+    for (who, member) in [(None, None), (Some(ada.id), Some(ada.id)), (Some(bob.id), None)] {
+        let name = ChannelName::parse("zebra").unwrap();
+        let kind = RoomKind::Channel(ChannelOf { workspace: engines, name, member });
+        assert_eq!(store.room(code("66666666"), who).await.unwrap(), Some(kind));
+    }
+}
+
+async fn many_who_want_the_last_place_in_a_workspace_get_it_once(fixture: Fixture) {
+    let store = &fixture.store;
+    let ada = somebody(store, "Ada").await;
+    let engines = workspace(store, "W2222222", &ada, "22222222").await;
+    let mut people = Vec::new();
+    for n in 0..10 {
+        people.push(somebody(store, &format!("P{n}")).await);
+    }
+    let join = |person: &Person| store.join_workspace(engines, person.id, 2);
+    let joined = futures_util::future::join_all(people.iter().map(join)).await;
+    let fresh = joined.into_iter().filter(|joined| matches!(joined, Ok(Admission::Member { fresh: true }))).count();
+    assert_eq!((fresh, store.workspace(engines).await.unwrap().unwrap().members.len()), (1, 2));
+    let open = |n: usize| {
+        let channel = channel(&format!("4444444{}", n + 2), "same");
+        store.open_channel(engines, channel, ada.id, 10)
+    };
+    let opened: Vec<_> =
+        futures_util::future::join_all((0..8).map(open)).await.into_iter().map(Result::unwrap).collect();
+    assert!(opened.iter().all(|opening| *opening == opened[0]), "{opened:?}");
 }

@@ -2,7 +2,8 @@
 
 use super::request::Request;
 use super::{Store, StoreError};
-use crate::domain::{Person, PersonId, RoomCode, Seq, UnixMillis};
+use crate::domain::workspace::ChannelName;
+use crate::domain::{DisplayName, Person, PersonId, RoomCode, Seq, UnixMillis};
 
 /// How many of somebody's rooms are told of: those that became theirs last.
 pub(super) const LISTED: u32 = 50;
@@ -13,11 +14,22 @@ pub(super) const KNOWN: u32 = 1000;
 /// How far mentions are counted.
 pub(super) const COUNTED: u32 = 100;
 
+/// What a channel is called, and the workspace that it is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelTitle {
+    /// The channel.
+    pub channel: ChannelName,
+    /// What its workspace is called.
+    pub workspace: DisplayName,
+}
+
 /// One of somebody's rooms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visit {
     /// Which.
     pub room: RoomCode,
+    /// What it is called, if it is a channel.
+    pub channel: Option<ChannelTitle>,
     /// The number of the last message that they have read.
     pub read: Seq,
     /// The number of the last message there is.
@@ -31,6 +43,11 @@ pub struct Visit {
 }
 
 impl Visit {
+    /// What the room is called by those who know it: its name if it has one, or else its code.
+    pub fn title(&self) -> String {
+        self.channel.as_ref().map_or_else(|| self.room.grouped(), |title| title.channel.to_string())
+    }
+
     /// How many messages they have not read.
     pub fn unread(&self) -> u64 {
         self.last.0.saturating_sub(self.read.0)
@@ -38,7 +55,8 @@ impl Visit {
 }
 
 impl Store {
-    /// Makes a room one of somebody's, with all read that there is; false if it was before.
+    /// Makes a room one of somebody's, with all read that there is; false if it was before, or is a channel of a workspace that they
+    /// do not belong to.
     ///
     /// # Errors
     ///
@@ -83,4 +101,13 @@ impl Store {
     pub async fn visitors(&self, room: RoomCode) -> Result<Vec<PersonId>, StoreError> {
         self.ask(|reply| Request::Visitors { room, reply }).await
     }
+}
+
+/// The title, from what the database has of it.
+pub(super) fn title(
+    channel: Option<&str>,
+    workspace: Option<&str>,
+) -> Result<Option<ChannelTitle>, Box<dyn std::error::Error + Send + Sync>> {
+    let Some((channel, workspace)) = channel.zip(workspace) else { return Ok(None) };
+    Ok(Some(ChannelTitle { channel: ChannelName::parse(channel)?, workspace: DisplayName::parse(workspace)? }))
 }

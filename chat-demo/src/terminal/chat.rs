@@ -340,6 +340,7 @@ impl Chat {
                 self.say_long(text, now);
                 self.effects.push(Effect::Bell);
             }
+            ServerFrame::Announced { by, text } => self.say_long(format!("{} to all: {text}", by.name), now),
             ServerFrame::Refused { text, .. } => self.say(text, now),
             _ => {}
         }
@@ -365,12 +366,15 @@ impl Chat {
     }
 }
 
-/// What a room is called: after the other, if it is one between two.
+/// What a room is called: after the other, if it is one between two; by its own name, if it is a channel.
 pub(crate) fn called(room: &Unread, me: Option<PersonId>) -> String {
     match &room.with {
         Some(who) if Some(who.id) == me => "Notes to yourself".into(),
         Some(who) => who.name.to_string(),
-        None => grouped(&room.code),
+        None => match (&room.name, &room.workspace) {
+            (Some(name), Some(workspace)) => format!("{name} · {workspace}"),
+            _ => grouped(&room.code),
+        },
     }
 }
 

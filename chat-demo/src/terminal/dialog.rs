@@ -37,10 +37,15 @@ impl Switcher {
     /// The rooms that fit, but for this one: first those that mention whoever is here, then those with something new.
     pub(crate) fn found<'r>(&self, rooms: &'r [Unread], here: RoomCode) -> Vec<&'r Unread> {
         let wanted = self.wanted();
-        let name = |room: &Unread| room.with.as_ref().map(|who| who.name.to_uppercase().replace(' ', ""));
+        let bare = |name: &str| name.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_uppercase();
         let fits = |room: &&Unread| {
-            let named = room.code.contains(&wanted) || name(room).is_some_and(|name| name.contains(&wanted));
-            room.code != here.as_str() && named
+            let names = [
+                Some(&*room.code),
+                room.with.as_ref().map(|who| &*who.name),
+                room.name.as_deref(),
+                room.workspace.as_deref(),
+            ];
+            room.code != here.as_str() && names.into_iter().flatten().any(|name| bare(name).contains(&wanted))
         };
         let mut found: Vec<_> = rooms.iter().filter(fits).collect();
         found.sort_by_key(|room| std::cmp::Reverse((room.mentions, room.unread)));

@@ -9,7 +9,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use crate::domain::{Fate, fate};
-use crate::web::socket::protocol::{Past, Said, ServerFrame, Unread, Who};
+use crate::web::socket::protocol::{OneChannel, Past, Said, ServerFrame, Unread, Who};
 
 /// Marks on one letter that are shown; more of them climb over other lines.
 const MAX_MARKS: usize = 4;
@@ -85,6 +85,12 @@ pub(crate) fn frame(frame: ServerFrame<'_>) -> ServerFrame<'static> {
         Rooms { rooms, notices } => Rooms { rooms: rooms.iter().map(room).collect(), notices },
         Mentioned { room, seq, by, direct } => Mentioned { room: line(&room), seq, by: who(&by), direct },
         Direct { id, room, with, seq } => Direct { id: one(&id), room: one(&room), with: who(&with), seq },
+        Workspace { code, name, channels } => {
+            let channels =
+                channels.iter().map(|channel| OneChannel { code: line(&channel.code), name: one(&channel.name) });
+            Workspace { code: line(&code), name: one(&name), channels: channels.collect() }
+        }
+        Announced { by, text } => Announced { by: who(&by), text: one(&text) },
         Typing { id, on } => Typing { id, on },
         Left { id } => Left { id },
         Pong {} => Pong {},
@@ -132,8 +138,10 @@ fn people(people: &[Who<'_>]) -> Vec<Who<'static>> {
 }
 
 fn room(room: &Unread) -> Unread {
-    let Unread { code, unread, mentions, with } = room;
-    Unread { code: line(code), unread: *unread, mentions: *mentions, with: with.as_ref().map(who) }
+    let Unread { code, name, workspace, unread, mentions, with } = room;
+    let own = |text: &Option<String>| text.as_deref().map(line);
+    let (code, name, workspace) = (line(code), own(name), own(workspace));
+    Unread { code, name, workspace, unread: *unread, mentions: *mentions, with: with.as_ref().map(who) }
 }
 
 fn one(text: &str) -> Cow<'static, str> {
@@ -206,9 +214,13 @@ mod tests {
                 ServerFrame::Joined { person: who() },
                 ServerFrame::Presence { id, status: h() },
                 ServerFrame::Members { members: vec![who()], away: Vec::new() },
-                ServerFrame::Rooms { rooms: vec![Unread { code: h().into(), unread: 0, mentions: 0, with: Some(who()) }], notices: 0 },
+                ServerFrame::Rooms { rooms: vec![Unread { code: h().into(), name: Some(h().into()), workspace: Some(h().into()), unread: 0, mentions: 0, with: Some(who()) }], notices: 0 },
                 ServerFrame::Direct { id: h(), room: h(), with: who(), seq: None },
                 ServerFrame::Mentioned { room: h().into(), seq, by: who(), direct: true },
+                ServerFrame::Workspace {
+                    code: h().into(), name: h(), channels: vec![OneChannel { code: h().into(), name: h() }],
+                },
+                ServerFrame::Announced { by: who(), text: h() },
             ] {
                 let tidy = serde_json::to_string(&frame(hostile)).unwrap();
                 // What JSON escapes would be a control; the rest stands there as it is.

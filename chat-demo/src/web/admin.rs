@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::Web;
 use crate::domain::RoomCode;
 use crate::domain::notification::DeadLetter;
+use crate::domain::workspace::WorkspaceCode;
 use crate::store::StoreError;
 
 const UNKNOWN: (StatusCode, &str) = (StatusCode::UNAUTHORIZED, "the admin token is missing or wrong\n");
@@ -110,6 +111,26 @@ fn done(result: Result<bool, StoreError>, text: &'static str) -> Response {
 fn failed(error: &StoreError) -> Response {
     tracing::error!(error = error as &dyn std::error::Error, "a request of the operator failed");
     (StatusCode::SERVICE_UNAVAILABLE, "the store does not work now\n").into_response()
+}
+
+/// `POST /admin/workspaces/{code}/kill`: kills the process of a workspace, as [`kill_room`] does it.
+pub(super) async fn kill_workspace(
+    State(web): State<Web>,
+    Path(code): Path<String>,
+    headers: HeaderMap,
+) -> (StatusCode, &'static str) {
+    if !is_operator(&web, &headers) {
+        return (StatusCode::UNAUTHORIZED, "the admin token is missing or wrong\n");
+    }
+    let Ok(code) = code.parse::<WorkspaceCode>() else {
+        return (StatusCode::NOT_FOUND, "that is not the code of a workspace\n");
+    };
+    if web.workspaces.kill(code).await {
+        tracing::warn!(workspace = %code, "killed by the operator");
+        (StatusCode::OK, "killed\n")
+    } else {
+        (StatusCode::NOT_FOUND, "no process of this workspace runs\n")
+    }
 }
 
 fn is_operator(web: &Web, headers: &HeaderMap) -> bool {

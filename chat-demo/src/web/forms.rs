@@ -38,11 +38,12 @@ pub(super) struct Wanted {
 pub(super) async fn home(State(web): State<Web>, headers: HeaderMap) -> Response {
     match visitor(&web, &headers).await {
         Ok(person) => {
-            let visits = match &person {
-                Some(person) => web.visits.of(person.id).await.unwrap_or_default(),
-                None => Vec::new(),
+            let (visits, workspaces) = match &person {
+                Some(person) => tokio::join!(web.visits.of(person.id), web.workspaces.of(person.id)),
+                None => (Ok(Vec::new()), Ok(Vec::new())),
             };
-            page::home(person.as_ref(), &visits, None).into_response()
+            let (visits, workspaces) = (visits.unwrap_or_default(), workspaces.unwrap_or_default());
+            page::home(person.as_ref(), &visits, &workspaces, None).into_response()
         }
         Err(error) => unavailable(&error),
     }
@@ -61,7 +62,7 @@ pub(super) async fn create_room(
     };
     let named = match (&form.name, visitor(&web, &headers).await) {
         (None, Ok(Some(_))) => Ok(None),
-        (name, _) => name_visitor(&web, &headers, name.as_deref().unwrap_or_default()).await,
+        (name, _) => name_visitor(&web, &headers, name.as_deref().unwrap_or_default()).await.map(|(named, _)| named),
     };
     let named = match named {
         Ok(named) => named,
@@ -106,7 +107,7 @@ pub(super) async fn name(
         Err(error) => return malformed(error),
     };
     match name_visitor(&web, &headers, &form.name).await {
-        Ok(named) => (named, Redirect::to(&format!("/rooms/{code}"))).into_response(),
+        Ok((named, _)) => (named, Redirect::to(&format!("/rooms/{code}"))).into_response(),
         Err(refusal) => refusal,
     }
 }
@@ -122,16 +123,24 @@ pub(super) async fn visitor(web: &Web, headers: &HeaderMap) -> Result<Option<Per
 pub(super) type SetCookie = AppendHeaders<[(axum::http::HeaderName, axum::http::HeaderValue); 1]>;
 
 /// Gives the visitor a name, and a session if they have none that we gave them.
-async fn name_visitor(web: &Web, headers: &HeaderMap, name: &str) -> Result<Option<SetCookie>, Response> {
+pub(super) async fn name_visitor(
+    web: &Web,
+    headers: &HeaderMap,
+    name: &str,
+) -> Result<(Option<SetCookie>, Person), Response> {
     let name = DisplayName::parse(name).map_err(|error| {
         telemetry::refused("name");
-        (StatusCode::UNPROCESSABLE_ENTITY, page::home(None, &[], Some(&page::sentence(&error.to_string()))))
+        (StatusCode::UNPROCESSABLE_ENTITY, page::home(None, &[], &[], Some(&page::sentence(&error.to_string()))))
             .into_response()
     })?;
     remember(web, headers, name).await.map_err(|error| unavailable(&error))
 }
 
-async fn remember(web: &Web, headers: &HeaderMap, name: DisplayName) -> Result<Option<SetCookie>, StoreError> {
+async fn remember(
+    web: &Web,
+    headers: &HeaderMap,
+    name: DisplayName,
+) -> Result<(Option<SetCookie>, Person), StoreError> {
     let lasts = web.limits.guest_session;
     if let Some(token) = web.cookies.session(&web.store, headers).await?
         && web.store.find_person(token.clone()).await?.is_some()
@@ -139,11 +148,11 @@ async fn remember(web: &Web, headers: &HeaderMap, name: DisplayName) -> Result<O
         // It goes on for as long as it was given.
         let person = web.store.name_person(NewSession::lasting(token, lasts), name).await?;
         web.people.tell(&person).await;
-        return Ok(None);
+        return Ok((None, person));
     }
     let session = NewSession::lasting(SessionToken::random(), lasts);
-    web.store.name_person(session.clone(), name).await?;
-    give(web, headers, &session.token, lasts).await.map(Some)
+    let person = web.store.name_person(session.clone(), name).await?;
+    Ok((Some(give(web, headers, &session.token, lasts).await?), person))
 }
 
 /// Gives the visitor's browser a session.

@@ -22,6 +22,7 @@ mod page;
 mod rooms;
 pub(crate) mod socket;
 mod throttle;
+mod workspaces;
 
 use std::sync::Arc;
 
@@ -53,6 +54,7 @@ use crate::domain::notification::Notifications;
 use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
 use crate::domain::upload::Uploads;
+use crate::domain::workspace::Workspaces;
 use crate::domain::{People, Visits};
 use crate::store::{Store, StoreError};
 
@@ -63,6 +65,7 @@ const MAX_FORM_BYTES: usize = 16 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Web {
     pub(crate) rooms: Rooms,
+    pub(crate) workspaces: Workspaces,
     pub(crate) people: People,
     pub(crate) uploads: Uploads,
     pub(crate) presences: Presences,
@@ -116,6 +119,12 @@ fn router(web: &Web) -> Router {
         .route("/rooms/{code}/messages", get(rooms::past).post(rooms::post))
         .route("/direct", post(direct::open))
         .route("/rooms/{code}/leave", post(rooms::leave))
+        .route("/workspaces", get(workspaces::find).post(workspaces::create))
+        .route("/workspaces/{code}", get(workspaces::show))
+        .route("/workspaces/{code}/join", post(workspaces::join))
+        .route("/workspaces/{code}/leave", post(workspaces::leave))
+        .route("/workspaces/{code}/channels", get(workspaces::find_channel).post(workspaces::open_channel))
+        .route("/workspaces/{code}/announcements", post(workspaces::announce))
         .route("/account", get(account::show))
         .route("/account/login", get(account::log_in_page).post(account::log_in))
         .route("/account/register", get(account::register_page).post(account::register))
@@ -141,6 +150,7 @@ fn router(web: &Web) -> Router {
     if web.admin.is_some() {
         own = own
             .route("/admin/rooms/{code}/kill", post(admin::kill_room))
+            .route("/admin/workspaces/{code}/kill", post(admin::kill_workspace))
             .route("/admin/notifications", get(admin::notifications))
             .route("/admin/notifications/{number}/retry", post(admin::retry_notification))
             .route("/admin/notifications/{number}/discard", post(admin::discard_notification));
@@ -160,6 +170,11 @@ fn router(web: &Web) -> Router {
 /// The store does not work now.
 fn unavailable(error: &StoreError) -> Response {
     tracing::error!(error = error as &dyn std::error::Error, "a request failed");
+    try_again()
+}
+
+/// Something does not work now.
+fn try_again() -> Response {
     let page = page::notice(
         "Please try again in a moment.",
         "Something behind this page is being restarted. What has been sent is safe.",

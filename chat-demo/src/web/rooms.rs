@@ -156,19 +156,25 @@ pub(super) async fn post(
     }
 }
 
-/// `POST /rooms/{code}/leave`: it is no longer one of the visitor's rooms.
+/// `POST /rooms/{code}/leave`: it is no longer one of the visitor's rooms. Whoever leaves a channel still belongs to its workspace.
 pub(super) async fn leave(State(web): State<Web>, Path(code): Path<String>, headers: HeaderMap) -> Response {
     let code = match code.parse::<RoomCode>() {
         Ok(code) => code,
         Err(error) => return malformed(error),
     };
-    let left = match visitor(&web, &headers).await {
-        Ok(Some(person)) => web.visits.leave(person.id, code).await,
-        Ok(None) => Ok(()),
-        Err(error) => Err(error),
+    let left = async {
+        let Some(person) = visitor(&web, &headers).await? else { return Ok("/".to_owned()) };
+        web.visits.leave(person.id, code).await?;
+        Ok(match web.rooms.enter(code, Some(person.id)).await {
+            Ok(entry) => match entry.kind() {
+                RoomKind::Channel(channel) => format!("/workspaces/{}", channel.workspace),
+                _ => "/".to_owned(),
+            },
+            Err(_) => "/".to_owned(),
+        })
     };
-    match left {
-        Ok(()) => Redirect::to("/").into_response(),
+    match left.await {
+        Ok(next) => Redirect::to(&next).into_response(),
         Err(error) => unavailable(&error),
     }
 }
@@ -193,6 +199,10 @@ pub(super) async fn view(
     let members = web.rooms.members(entry).await;
     let away = web.presences.away(members.iter().map(|person| person.id).collect()).await;
     let visits = visits(web, code, viewer).await;
+    let workspace = match entry.kind() {
+        RoomKind::Channel(channel) => web.workspaces.find(channel.workspace).await?.map(|found| (found, &channel.name)),
+        _ => None,
+    };
     let with = match (entry.kind(), viewer) {
         (RoomKind::Direct(pair), Some(viewer)) => web.store.person(pair.other(viewer.id)).await?,
         _ => None,
@@ -210,6 +220,7 @@ pub(super) async fn view(
     }
     Ok(room(&RoomView {
         code,
+        channel: workspace.as_ref().map(|(workspace, name)| (workspace, *name)),
         viewer,
         with: with.as_ref(),
         members: &members,

@@ -102,6 +102,26 @@ impl Server {
         (visitor, code)
     }
 
+    /// Somebody called `name`, the code of a workspace that they have made, and that of the room which is its first channel.
+    pub async fn team(&self, name: &str) -> (Visitor, String, String) {
+        let mut visitor = self.stranger();
+        let answer = visitor.post("/workspaces", &[("name", name), ("workspace", "Engines")]).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        visitor.take_cookie(&answer);
+        let workspace = answer.header("location").unwrap().rsplit('/').next().unwrap().to_owned();
+        let room = visitor.channel(&workspace, "general").await;
+        (visitor, workspace, room)
+    }
+
+    /// Somebody called `name`, who has joined a workspace by its code.
+    pub async fn member(&self, name: &str, workspace: &str) -> Visitor {
+        let mut visitor = self.stranger();
+        let answer = visitor.post(&format!("/workspaces/{workspace}/join"), &[("name", name)]).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        visitor.take_cookie(&answer);
+        visitor
+    }
+
     /// Somebody called `name`, who knows the code of a room.
     pub async fn guest(&self, name: &str, code: &str) -> Visitor {
         let mut visitor = self.stranger();
@@ -159,6 +179,19 @@ impl Visitor {
 
     pub async fn kill(&self, code: &str) -> u16 {
         let path = format!("/admin/rooms/{code}/kill");
+        let bearer = format!("Bearer {ADMIN_TOKEN}");
+        http::request(&self.address, "POST", &path, &[("authorization", &*bearer)], "").await.status
+    }
+
+    /// The code of the room that is the channel of this name, which is made if there is none.
+    pub async fn channel(&self, workspace: &str, name: &str) -> String {
+        let answer = self.post(&format!("/workspaces/{workspace}/channels"), &[("name", name)]).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        answer.header("location").unwrap().rsplit('/').next().unwrap().to_owned()
+    }
+
+    pub async fn kill_workspace(&self, code: &str) -> u16 {
+        let path = format!("/admin/workspaces/{code}/kill");
         let bearer = format!("Bearer {ADMIN_TOKEN}");
         http::request(&self.address, "POST", &path, &[("authorization", &*bearer)], "").await.status
     }

@@ -7,6 +7,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -105,8 +106,16 @@ impl Presences {
 
     /// Those of `people` who are away. Nobody, if the service does not answer in a moment.
     pub(crate) async fn away(&self, people: Vec<PersonId>) -> Vec<PersonId> {
-        let Ok(server) = self.namespace.lookup(PRESENCE) else { return Vec::new() };
-        server.call_timeout(ASK, |reply| PresenceMessage::Away { people, reply }).await.unwrap_or_default()
+        let statuses = self.of(people).await.into_iter();
+        statuses.filter(|(_, status)| *status == Status::Away).map(|(person, _)| person).collect()
+    }
+
+    /// What each of `people` is: the members of a workspace, say. Of nobody is anything known, if the service does not answer in
+    /// a moment.
+    pub(crate) async fn of(&self, people: Vec<PersonId>) -> HashMap<PersonId, Status> {
+        let Ok(server) = self.namespace.lookup(PRESENCE) else { return HashMap::new() };
+        let asked = server.call_timeout(ASK, |reply| PresenceMessage::Statuses { people, reply }).await;
+        asked.unwrap_or_default().into_iter().collect()
     }
 
     /// How long somebody has done nothing, at least, over all of their connections. None, if the service does not answer
@@ -128,7 +137,7 @@ impl Presences {
 }
 
 async fn ping(server: ServerRef<PresenceServer>) -> Result<(), CallError> {
-    let nobody = |reply| PresenceMessage::Away { people: Vec::new(), reply };
+    let nobody = |reply| PresenceMessage::Statuses { people: Vec::new(), reply };
     server.call_timeout(ASK, nobody).await.map(drop)
 }
 

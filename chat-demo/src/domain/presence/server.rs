@@ -20,8 +20,8 @@ pub(crate) enum PresenceMessage {
     Here { connection: ConnectionId, person: PersonId, active: Instant },
     /// A connection is gone.
     Leave { connection: ConnectionId },
-    /// Who of these is away?
-    Away { people: Vec<PersonId>, reply: Reply<Vec<PersonId>> },
+    /// What is each of these?
+    Statuses { people: Vec<PersonId>, reply: Reply<Vec<(PersonId, Status)>> },
     /// How long has somebody done nothing, at least?
     Idle { person: PersonId, reply: Reply<Duration> },
     /// It is time to see what is over.
@@ -87,9 +87,8 @@ impl Server for PresenceServer {
                 self.presence.leave(connection, now);
                 self.arm(cx);
             }
-            PresenceMessage::Away { people, reply } => {
-                let away = |person: &PersonId| self.presence.status(*person) == Status::Away;
-                reply.send(people.into_iter().filter(away).collect());
+            PresenceMessage::Statuses { people, reply } => {
+                reply.send(people.into_iter().map(|person| (person, self.presence.status(person))).collect());
             }
             PresenceMessage::Idle { person, reply } => {
                 // Whoever was not there since this process was started may have been a moment before.

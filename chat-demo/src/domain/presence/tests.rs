@@ -54,6 +54,8 @@ async fn away_after_a_minute_online_with_the_next_activity_gone_after_half_a_min
     let (status, after) = fixture.next().await;
     assert!(status == Status::Away && took(after, 60 * SECOND), "{status:?} after {after:?}");
     assert_eq!(fixture.presences.away(vec![PersonId(2), ADA]).await, [ADA]);
+    let of_both = fixture.presences.of(vec![PersonId(2), ADA]).await;
+    assert_eq!((of_both[&ADA], of_both[&PersonId(2)]), (Status::Away, Status::Offline));
     tab.active();
     assert_eq!(fixture.next().await.0, Status::Online);
     assert_eq!(fixture.presences.away(vec![ADA]).await, []);

@@ -4,12 +4,12 @@ use supervisor::ServerRef;
 use thiserror::Error;
 
 use super::server::{RoomMessage, RoomServer};
-use super::{Rooms, name};
+use super::{Absent, Rooms, name};
 use crate::domain::{Attachment, Message, Person, PersonId, Revision, RoomCode, RoomKind, Seq};
 use crate::store::{Page, StoreError};
 
-/// That somebody may be in a room, as it was found out a moment ago. Only [`Rooms::enter`] and the process of the room
-/// give it, and without it nothing of a room can be read.
+/// That somebody may be in a room, as it was found out a moment ago. Without it nothing of a room can be read, and nobody can join
+/// it or say something there.
 ///
 /// It is for one request, or for a connection to one incarnation of the room, and kept no longer.
 #[derive(Clone, Debug)]
@@ -31,14 +31,14 @@ pub enum EnterError {
 }
 
 impl Entry {
-    /// For the process of the room, once it has admitted somebody.
-    pub(super) fn admitted(code: RoomCode, kind: RoomKind) -> Self {
-        Self { code, kind }
-    }
-
     /// Into which room.
     pub fn code(&self) -> RoomCode {
         self.code
+    }
+
+    /// Whether it is for this room, and for somebody.
+    pub(super) fn admits(&self, code: RoomCode, who: PersonId) -> bool {
+        self.code == code && self.kind.admits(Some(who))
     }
 
     /// What kind of room it is.
@@ -54,9 +54,23 @@ impl Rooms {
     ///
     /// [`EnterError`].
     pub async fn enter(&self, code: RoomCode, who: Option<PersonId>) -> Result<Entry, EnterError> {
-        match self.store.room(code).await? {
+        match self.store.room(code, who).await? {
             Some(kind) if kind.admits(who) => Ok(Entry { code, kind }),
             _ => Err(EnterError::Unknown),
+        }
+    }
+
+    /// As [`enter`](Self::enter), to join, to say or to change something. Whether there is an open room its process knows, so
+    /// that this costs no question.
+    pub(super) async fn admit(&self, code: RoomCode, who: PersonId) -> Result<Entry, Absent> {
+        // Rooms of all other kinds have codes that nobody can choose.
+        if !code.is_reserved() {
+            return Ok(Entry { code, kind: RoomKind::Open });
+        }
+        match self.enter(code, Some(who)).await {
+            Ok(entry) => Ok(entry),
+            Err(EnterError::Unknown) => Err(Absent::Unknown),
+            Err(EnterError::Store(error)) => Err(error.into()),
         }
     }
 

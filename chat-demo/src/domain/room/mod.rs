@@ -18,7 +18,6 @@ use std::time::Duration;
 use registry::{Monitor, MonitorError, Namespace, Service};
 use supervisor::{ChildSpec, DynamicSupervisor, DynamicSupervisorRef, Restart, ServerRef};
 use thiserror::Error;
-use tokio::time::{Instant, sleep};
 
 pub use entry::{EnterError, Entry};
 pub(crate) use outbox::{Closed, Event};
@@ -28,6 +27,7 @@ use self::logic::ConnectionId;
 use self::outbox::{Inbox, outbox};
 use self::server::{RoomMessage, RoomServer};
 use super::buffer::MessageBuffer;
+use super::patience::Patience;
 use super::presence::Presences;
 use super::{
     Attachment, Body, ClientId, Draft, Kind, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis, Visits,
@@ -43,10 +43,6 @@ const DRAWS: u32 = 8;
 
 /// How long a message or a change may take to be stored, beyond the patience with a store that takes nothing.
 const POST: Duration = Duration::from_secs(6);
-
-/// How long the wait between two tries to post is at first and at most.
-const FIRST_WAIT: Duration = Duration::from_millis(20);
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// How long a caller waits for a room that is being restarted.
 const RESTART: Duration = Duration::from_secs(5);
@@ -264,9 +260,11 @@ impl Rooms {
     }
 
     async fn post_once(&self, code: RoomCode, draft: Draft) -> Result<Posted, PostError> {
+        let entry = self.admit(code, draft.author.id).await?;
         let room = self.room(code).await?;
-        let posted =
-            room.call_timeout(self.limits.store_patience + POST, |reply| RoomMessage::Post { draft, reply }).await;
+        let posted = room
+            .call_timeout(self.limits.store_patience + POST, |reply| RoomMessage::Post { entry, draft, reply })
+            .await;
         posted.map_err(|error| PostError::Unreachable(Arc::new(error)))?
     }
 
@@ -300,9 +298,16 @@ impl Rooms {
         seq: Seq,
         body: Option<Body>,
     ) -> Result<(), ChangeError> {
+        let entry = self.admit(code, author).await?;
         let room = self.room(code).await?;
         let done = room
-            .call_timeout(self.limits.store_patience + POST, |reply| RoomMessage::Change { seq, author, body, reply })
+            .call_timeout(self.limits.store_patience + POST, |reply| RoomMessage::Change {
+                entry,
+                seq,
+                author,
+                body,
+                reply,
+            })
             .await;
         done.map_err(|error| ChangeError::Unreachable(Arc::new(error)))?
     }
@@ -318,11 +323,12 @@ impl Rooms {
         person: Person,
         after: Option<Seq>,
     ) -> Result<(Membership, Welcome), JoinError> {
+        let entry = self.admit(code, person.id).await?;
         let room = self.room(code).await?;
         let connection = ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed));
         let (outbox, inbox) = outbox(self.limits.outbox);
         let membership = Membership { connection, room, inbox };
-        let join = |reply| RoomMessage::Join { connection, person, after, outbox, reply };
+        let join = |reply| RoomMessage::Join { entry, connection, person, after, outbox, reply };
         let welcome = membership.room.call(join).await.map_err(|error| JoinError::Unreachable(Arc::new(error)))?;
         Ok((membership, welcome?))
     }
@@ -356,7 +362,7 @@ impl Rooms {
         if let Ok(room) = self.namespace.lookup::<ServerRef<RoomServer>>(&*name) {
             return Ok(room);
         }
-        let kind = self.store.room(code).await?.ok_or(Absent::Unknown)?;
+        let kind = self.store.room(code, None).await?.ok_or(Absent::Unknown)?;
         let rooms = self.namespace.wait_for(ROOMS, RESTART).await?;
         let this = self.clone();
         let spec = move || {
@@ -393,28 +399,6 @@ impl Drop for Membership {
     fn drop(&mut self) {
         // A room that is over or too busy to hear it finds the inbox gone when it next has something to tell.
         let _ = self.room.try_cast(RoomMessage::Leave { connection: self.connection });
-    }
-}
-
-/// Waits between tries, longer each time, until it is over.
-struct Patience {
-    deadline: Instant,
-    wait: Duration,
-}
-
-impl Patience {
-    fn new(limit: Duration) -> Self {
-        Self { deadline: Instant::now() + limit, wait: FIRST_WAIT }
-    }
-
-    /// Waits; false, and at once, if it is over.
-    async fn goes_on(&mut self) -> bool {
-        if Instant::now() + self.wait > self.deadline {
-            return false;
-        }
-        sleep(self.wait.mul_f64(rand::random_range(0.5..1.0))).await;
-        self.wait = (self.wait * 2).min(LONGEST_WAIT);
-        true
     }
 }
 

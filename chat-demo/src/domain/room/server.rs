@@ -24,6 +24,7 @@ use crate::telemetry;
 pub(crate) enum RoomMessage {
     /// `person` wants to be told what happens, and what has been said after `after`.
     Join {
+        entry: Entry,
         connection: ConnectionId,
         person: Person,
         after: Option<Seq>,
@@ -33,9 +34,9 @@ pub(crate) enum RoomMessage {
     /// A connection is gone.
     Leave { connection: ConnectionId },
     /// Somebody says something; the answer comes when it is stored.
-    Post { draft: Draft, reply: Reply<Result<Posted, PostError>> },
+    Post { entry: Entry, draft: Draft, reply: Reply<Result<Posted, PostError>> },
     /// Somebody wants to change, or without a body to delete, a message; the answer comes when that is stored.
-    Change { seq: Seq, author: PersonId, body: Option<Body>, reply: Reply<Result<(), ChangeError>> },
+    Change { entry: Entry, seq: Seq, author: PersonId, body: Option<Body>, reply: Reply<Result<(), ChangeError>> },
     /// Somebody has begun to write, or stopped.
     Typing { connection: ConnectionId, on: bool },
     /// Somebody has another name.
@@ -92,7 +93,7 @@ struct Wish {
 #[derive(Debug)]
 pub(crate) struct RoomServer {
     code: RoomCode,
-    /// As it is when the process starts: it never becomes another.
+    /// As it is for nobody: who may be in the room is told by the entry that comes with each message.
     kind: RoomKind,
     store: Store,
     buffer: MessageBuffer,
@@ -158,12 +159,14 @@ impl Server for RoomServer {
 
     async fn handle(&mut self, message: RoomMessage, cx: &mut Context<Self>) -> Result<Flow, Failure> {
         match message {
-            RoomMessage::Join { connection, person, after, outbox, reply } => {
-                reply.send(self.join(connection, person, after, outbox, cx));
+            RoomMessage::Join { entry, connection, person, after, outbox, reply } => {
+                reply.send(self.join(entry, connection, person, after, outbox, cx));
             }
             RoomMessage::Leave { connection } => self.leave(connection, cx),
-            RoomMessage::Post { draft, reply } => self.post(draft, reply, cx),
-            RoomMessage::Change { seq, author, body, reply } => self.change(Wish { seq, author, body, reply }, cx),
+            RoomMessage::Post { entry, draft, reply } => self.post(&entry, draft, reply, cx),
+            RoomMessage::Change { entry, seq, author, body, reply } => {
+                self.change(&entry, Wish { seq, author, body, reply }, cx);
+            }
             RoomMessage::Typing { connection, on } => self.type_along(connection, on, cx),
             RoomMessage::Rename { connection, person } => {
                 if let Some(change) = self.members.rename(connection, person) {
@@ -190,13 +193,14 @@ impl Server for RoomServer {
 impl RoomServer {
     fn join(
         &mut self,
+        entry: Entry,
         connection: ConnectionId,
         person: Person,
         after: Option<Seq>,
         outbox: Outbox,
         cx: &mut Context<Self>,
     ) -> Result<Welcome, JoinError> {
-        if !self.kind.admits(Some(person.id)) {
+        if !entry.admits(self.code, person.id) {
             return Err(JoinError::Unknown);
         }
         if self.members.connections() >= self.limits.room_connections {
@@ -212,7 +216,6 @@ impl RoomServer {
         let reset = after.is_some_and(|after| after > last);
         let resume = self.log.resume(if reset { last } else { after.unwrap_or(last) });
         let (members, revision) = (self.members.list(), self.revision);
-        let entry = Entry::admitted(self.code, self.kind.clone());
         Ok(Welcome { entry, last, reset, revision, members, older: resume.older, recent: resume.recent })
     }
 
@@ -228,8 +231,8 @@ impl RoomServer {
         }
     }
 
-    fn post(&mut self, draft: Draft, reply: Reply<Result<Posted, PostError>>, cx: &mut Context<Self>) {
-        if !self.kind.admits(Some(draft.author.id)) {
+    fn post(&mut self, entry: &Entry, draft: Draft, reply: Reply<Result<Posted, PostError>>, cx: &mut Context<Self>) {
+        if !entry.admits(self.code, draft.author.id) {
             return reply.send(Err(PostError::Unknown));
         }
         self.idle_since = Instant::now();
@@ -287,8 +290,8 @@ impl RoomServer {
         Ok(())
     }
 
-    fn change(&mut self, wish: Wish, cx: &mut Context<Self>) {
-        if !self.kind.admits(Some(wish.author)) {
+    fn change(&mut self, entry: &Entry, wish: Wish, cx: &mut Context<Self>) {
+        if !entry.admits(self.code, wish.author) {
             return wish.reply.send(Err(ChangeError::NotThere));
         }
         self.idle_since = Instant::now();

@@ -10,6 +10,7 @@ mod statements;
 mod visits;
 mod ways;
 mod workers;
+mod workspaces;
 
 pub(crate) use place::Place;
 pub(super) use place::message;

@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Config, NoTls};
 use crate::store::{DatabaseUrl, OpenError};
 
 /// What made the tables what they are, in order; `chat_schema` says how many of them a database has seen.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -20,6 +20,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/7.sql"),
     include_str!("migrations/8.sql"),
     include_str!("migrations/9.sql"),
+    include_str!("migrations/10.sql"),
 ];
 
 /// Connections of this program, at most.

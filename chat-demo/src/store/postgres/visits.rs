@@ -7,7 +7,7 @@ use super::workers::Cause;
 use crate::domain::{Person, PersonId, RoomCode, Seq, UnixMillis};
 use crate::store::Visit;
 use crate::store::row::{signed, unsigned};
-use crate::store::visits::{COUNTED, KNOWN, LISTED};
+use crate::store::visits::{COUNTED, KNOWN, LISTED, title};
 
 /// Whether the room is somebody's since now.
 pub(super) async fn visit(
@@ -18,6 +18,8 @@ pub(super) async fn visit(
 ) -> Result<bool, Cause> {
     let sql = "INSERT INTO visits (person, room, since, read_seq)
                SELECT $1, $2, $3, coalesce(max(seq), 0) FROM messages WHERE room = $2
+               HAVING NOT EXISTS (SELECT 1 FROM channels WHERE room = $2)
+                   OR EXISTS (SELECT 1 FROM channels JOIN workspace_members USING (workspace) WHERE room = $2 AND person = $1)
                ON CONFLICT DO NOTHING";
     let statement = db.prepare_cached(sql).await?;
     Ok(db.execute(&statement, &[&id.0, &room.as_str(), &at.0]).await? == 1)
@@ -46,15 +48,16 @@ pub(super) async fn leave(db: &Object, id: PersonId, room: RoomCode) -> Result<b
 }
 
 pub(super) async fn visits(db: &Object, id: PersonId) -> Result<Vec<Visit>, Cause> {
-    let sql = "SELECT room, read_seq,
+    let sql = "SELECT visits.room, read_seq,
                    (SELECT coalesce(max(seq), 0) FROM messages WHERE messages.room = visits.room),
                    (SELECT count(*) FROM (SELECT 1 FROM mentions
                        WHERE mentions.person = visits.person AND mentions.room = visits.room AND seq > read_seq
                        LIMIT $3) AS unread),
-                   quiet, people.id, people.name
-               FROM visits JOIN rooms ON code = room
-                   LEFT JOIN people ON kind = 1 AND people.id = CASE WHEN one = person THEN other ELSE one END
-               WHERE person = $1 ORDER BY since DESC, room LIMIT $2";
+                   quiet, people.id, people.name, channels.name, workspaces.name
+               FROM visits JOIN rooms ON rooms.code = visits.room
+                   LEFT JOIN people ON rooms.kind = 1 AND people.id = CASE WHEN one = person THEN other ELSE one END
+                   LEFT JOIN channels ON channels.room = visits.room LEFT JOIN workspaces ON workspaces.code = channels.workspace
+               WHERE person = $1 ORDER BY since DESC, visits.room LIMIT $2";
     let statement = db.prepare_cached(sql).await?;
     let rows = db.query(&statement, &[&id.0, &i64::from(LISTED), &i64::from(COUNTED)]).await?;
     let visit = |row: &tokio_postgres::Row| {
@@ -65,6 +68,7 @@ pub(super) async fn visits(db: &Object, id: PersonId) -> Result<Vec<Visit>, Caus
             mentions: unsigned(row.get(3)),
             quiet: row.get(4),
             with: row.get::<_, Option<i64>>(5).map(|_| person(row, 5)).transpose()?,
+            channel: title(row.get(7), row.get(8))?,
         })
     };
     rows.iter().rev().map(visit).collect()

@@ -55,7 +55,7 @@ async fn perform(pool: Pool, request: Request) {
         Request::CreateRoom { code, at, reply } => {
             answer(reply, db, async |db| rooms::create_room(db, code, at).await).await
         }
-        Request::Room { code, reply } => answer(reply, db, async |db| rooms::room(db, code).await).await,
+        Request::Room { code, who, reply } => answer(reply, db, async |db| rooms::room(db, code, who).await).await,
         Request::Append { batch, reply } => {
             answer(reply, db, async move |db| statements::append(db, batch).await).await
         }
@@ -110,6 +110,7 @@ async fn perform(pool: Pool, request: Request) {
         Request::Way(request) => ways::perform(request, db).await,
         Request::Notice(request) => notices::perform(request, db).await,
         Request::Direct(request) => direct::perform(request, db).await,
+        Request::Workspace(request) => request.perform(db).await,
         Request::Secret { name, fresh, reply } => {
             answer(reply, db, async |db| accounts::secret(db, name, &fresh).await).await
         }

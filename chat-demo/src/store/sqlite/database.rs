@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use crate::store::{Location, OpenError};
 
 /// What made the tables what they are, in order; `user_version` says how many of them a database has seen.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -18,6 +18,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/7.sql"),
     include_str!("migrations/8.sql"),
     include_str!("migrations/9.sql"),
+    include_str!("migrations/10.sql"),
 ];
 
 /// How long a statement waits for another program that holds the file.

@@ -35,6 +35,7 @@ impl Request {
             Self::Direct(request) => request.refuse(),
             Self::Delivery(request) => request.refuse(),
             Self::Way(request) => request.refuse(),
+            Self::Workspace(request) => request.refuse(),
             Self::Secret { reply, .. } => untried(reply),
             Self::Ping { reply } => untried(reply),
         }
@@ -44,7 +45,7 @@ impl Request {
     pub(super) fn execute(self, db: &mut Connection) -> Pending {
         match self {
             Self::CreateRoom { code, at, reply } => answer(reply, within(db, |db| rooms::create_room(db, code, at))),
-            Self::Room { code, reply } => answer(reply, rooms::room(db, code)),
+            Self::Room { code, who, reply } => answer(reply, rooms::room(db, code, who)),
             Self::Append { batch, reply } => {
                 let room = |(room, drafts)| Ok(within(db, |db| statements::append(db, room, drafts))?);
                 answer(reply, Ok(batch.into_iter().map(room).collect()))
@@ -86,6 +87,7 @@ impl Request {
             Self::Direct(request) => request.execute(db),
             Self::Delivery(request) => request.execute(db),
             Self::Way(request) => request.execute(db),
+            Self::Workspace(request) => request.execute(db),
             Self::Secret { name, fresh, reply } => answer(reply, within(db, |db| accounts::secret(db, name, &fresh))),
             Self::Ping { reply } => answer(reply, db.query_row("SELECT 1", [], |_| Ok(()))),
         }

@@ -12,6 +12,7 @@ mod rooms;
 mod statements;
 mod visits;
 mod ways;
+mod workspaces;
 mod writer;
 
 #[cfg(test)]

@@ -164,6 +164,11 @@ pub(super) fn person(row: &Row<'_>, at: usize) -> rusqlite::Result<Person> {
     Ok(Person { id: PersonId(row.get(at)?), name })
 }
 
+/// What is in a column is none of what it should be.
+pub(super) fn malformed_text(column: usize, error: Box<dyn std::error::Error + Send + Sync>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error)
+}
+
 pub(super) fn malformed(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+    malformed_text(column, Box::new(error))
 }

@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, params};
 
-use super::statements::{malformed, person};
+use super::statements::{malformed, malformed_text, person};
 use crate::domain::{Person, PersonId, RoomCode, Seq, UnixMillis};
 use crate::store::Visit;
 use crate::store::row::{signed, unsigned};
-use crate::store::visits::{COUNTED, KNOWN, LISTED};
+use crate::store::visits::{COUNTED, KNOWN, LISTED, title};
 
 /// Whether the room is somebody's since now.
 pub(super) fn visit(db: &Connection, id: PersonId, room: RoomCode, at: UnixMillis) -> rusqlite::Result<bool> {
@@ -14,6 +14,8 @@ pub(super) fn visit(db: &Connection, id: PersonId, room: RoomCode, at: UnixMilli
         .prepare_cached(
             "INSERT INTO visits (person, room, since, read_seq)
              SELECT ?1, ?2, ?3, coalesce(max(seq), 0) FROM messages WHERE room = ?2
+             HAVING NOT EXISTS (SELECT 1 FROM channels WHERE room = ?2)
+                 OR EXISTS (SELECT 1 FROM channels JOIN workspace_members USING (workspace) WHERE room = ?2 AND person = ?1)
              ON CONFLICT DO NOTHING",
         )?
         .execute(params![id.0, room.as_str(), at.0])?;
@@ -48,17 +50,19 @@ pub(super) fn leave(db: &Connection, id: PersonId, room: RoomCode) -> rusqlite::
 
 pub(super) fn visits(db: &Connection, id: PersonId) -> rusqlite::Result<Vec<Visit>> {
     let mut statement = db.prepare_cached(
-        "SELECT room, read_seq,
+        "SELECT visits.room, read_seq,
              (SELECT coalesce(max(seq), 0) FROM messages WHERE messages.room = visits.room),
              (SELECT count(*) FROM (SELECT 1 FROM mentions
                  WHERE mentions.person = visits.person AND mentions.room = visits.room AND seq > read_seq LIMIT ?3)),
-             quiet, people.id, people.name
-         FROM visits JOIN rooms ON code = room
-             LEFT JOIN people ON kind = 1 AND people.id = CASE WHEN one = person THEN other ELSE one END
-         WHERE person = ?1 ORDER BY since DESC, room LIMIT ?2",
+             quiet, people.id, people.name, channels.name, workspaces.name
+         FROM visits JOIN rooms ON rooms.code = visits.room
+             LEFT JOIN people ON rooms.kind = 1 AND people.id = CASE WHEN one = person THEN other ELSE one END
+             LEFT JOIN channels ON channels.room = visits.room LEFT JOIN workspaces ON workspaces.code = channels.workspace
+         WHERE person = ?1 ORDER BY since DESC, visits.room LIMIT ?2",
     )?;
     let rows = statement.query_map(params![id.0, LISTED, COUNTED], |row| {
         let room: String = row.get(0)?;
+        let (channel, workspace): (Option<String>, Option<String>) = (row.get(7)?, row.get(8)?);
         Ok(Visit {
             room: room.parse().map_err(|error| malformed(0, error))?,
             read: Seq(unsigned(row.get(1)?)),
@@ -66,6 +70,7 @@ pub(super) fn visits(db: &Connection, id: PersonId) -> rusqlite::Result<Vec<Visi
             mentions: unsigned(row.get(3)?),
             quiet: row.get(4)?,
             with: row.get::<_, Option<i64>>(5)?.map(|_| person(row, 5)).transpose()?,
+            channel: title(channel.as_deref(), workspace.as_deref()).map_err(|error| malformed_text(7, error))?,
         })
     })?;
     let mut visits = rows.collect::<rusqlite::Result<Vec<_>>>()?;

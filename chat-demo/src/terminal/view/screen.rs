@@ -116,9 +116,10 @@ fn disarm(buffer: &mut Buffer) {
 
 fn title(chat: &Chat, columns: usize) -> Line<'static> {
     let room = chat.room();
-    let here = chat.list.iter().find(|listed| listed.code == room.code.as_str() && listed.with.is_some());
+    let named = |listed: &&Unread| listed.with.is_some() || listed.name.is_some();
+    let here = chat.list.iter().find(|listed| listed.code == room.code.as_str()).filter(named);
     let mut left = match here {
-        Some(direct) => format!(" {}", called(direct, chat.my_id())),
+        Some(named) => format!(" {}", called(named, chat.my_id())),
         None => format!(" Room {}", room.code.grouped()),
     };
     if room.connection.is_live() {

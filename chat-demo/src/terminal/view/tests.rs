@@ -61,8 +61,8 @@ fn chat(messages: Vec<Said<'static>>, read: u64, size: (u16, u16)) -> Chat {
     let revision = Revision(0);
     let frame = ServerFrame::Welcome { v: 1, you: who(1, "Ada"), last, revision, reset: false, members, away };
     tell(&mut chat, Input::Frame(frame));
-    let other = Unread { code: "ABCD2345".into(), unread: 3, mentions: 1, with: None };
-    let here = Unread { code: code().to_string(), unread: 0, mentions: 0, with: None };
+    let other = Unread { code: "ABCD2345".into(), name: None, workspace: None, unread: 3, mentions: 1, with: None };
+    let here = Unread { code: code().to_string(), name: None, workspace: None, unread: 0, mentions: 0, with: None };
     tell(&mut chat, Input::Frame(ServerFrame::Rooms { rooms: vec![other, here], notices: 0 }));
     chat
 }
@@ -248,7 +248,14 @@ fn no_text_of_others_reaches_the_terminal_as_more_than_text() {
         ServerFrame::Members { members: vec![who(2, attack)], away: Vec::new() },
         ServerFrame::Typing { id: PersonId(2), on: true },
         ServerFrame::Rooms {
-            rooms: vec![Unread { code: attack.into(), unread: 1, mentions: 0, with: Some(who(4, attack)) }],
+            rooms: vec![Unread {
+                code: attack.into(),
+                name: Some(attack.into()),
+                workspace: Some(attack.into()),
+                unread: 1,
+                mentions: 0,
+                with: Some(who(4, attack)),
+            }],
             notices: 0,
         },
         ServerFrame::Refused { id: None, reason: attack.into(), text: attack.into(), retry_ms: None },

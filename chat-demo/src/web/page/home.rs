@@ -4,12 +4,19 @@ use maud::{Markup, html};
 
 use super::layout::welcome;
 use super::visits::rooms;
-use crate::domain::{MAX_NAME_CHARS, Person};
+use super::workspace;
+use crate::domain::workspace::WorkspaceCode;
+use crate::domain::{DisplayName, MAX_NAME_CHARS, Person};
 use crate::store::Visit;
 
-/// The first page, for `person` if they have given a name before, with their rooms `visits`, and with `problem` if something that
+/// The first page, for `person` if they have given a name before, with their rooms `visits` and their `workspaces`, and with `problem` if something that
 /// they entered was refused.
-pub(crate) fn home(person: Option<&Person>, visits: &[Visit], problem: Option<&str>) -> Markup {
+pub(crate) fn home(
+    person: Option<&Person>,
+    visits: &[Visit],
+    workspaces: &[(WorkspaceCode, DisplayName)],
+    problem: Option<&str>,
+) -> Markup {
     let name = person.map_or("", |person| person.name.as_str());
     welcome(
         "Rooms",
@@ -34,6 +41,31 @@ pub(crate) fn home(person: Option<&Person>, visits: &[Visit], problem: Option<&s
                         input #code.code-field name="code" required maxlength="24" autocomplete="off"
                             autocapitalize="characters" spellcheck="false" placeholder="7KQ2 MXPD";
                         button.quiet { "Join" }
+                    }
+                }
+            }
+            @if !workspaces.is_empty() {
+                nav.card aria-labelledby="yours-too" { h2 #yours-too { "Your workspaces" } (workspace::workspaces(workspaces)) }
+            }
+            details.card {
+                summary { "A workspace, with channels for a team" }
+                form method="post" action="/workspaces" {
+                    div.field {
+                        label for="workspace-name" { "Your name" }
+                        input #workspace-name name="name" value=(name) required maxlength=(MAX_NAME_CHARS) autocomplete="nickname";
+                    }
+                    div.field {
+                        label for="workspace" { "Its name" }
+                        input #workspace name="workspace" required maxlength=(MAX_NAME_CHARS) autocomplete="off" placeholder="Our team";
+                    }
+                    button { "Create a workspace" }
+                }
+                form method="get" action="/workspaces" {
+                    label for="workspace-code" { "Have the code of one?" }
+                    div.row {
+                        input #workspace-code.code-field name="code" required maxlength="24" autocomplete="off"
+                            autocapitalize="characters" spellcheck="false" placeholder="7KQ2 MXPD";
+                        button.quiet { "Go there" }
                     }
                 }
             }

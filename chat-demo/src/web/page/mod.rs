@@ -9,6 +9,7 @@ mod notice;
 mod notifications;
 mod room;
 mod visits;
+mod workspace;
 
 pub(crate) use account::{account, log_in, register};
 pub(crate) use home::home;
@@ -17,3 +18,4 @@ pub(crate) use notice::one_button;
 pub(crate) use notice::{malformed_code, notice, reserved_code, sentence, unknown_room};
 pub(crate) use notifications::{Settings, notification_settings, notifications};
 pub(crate) use room::{RoomView, room};
+pub(crate) use workspace::{Outcome, WorkspaceView, invitation, unknown_channel, workspace};

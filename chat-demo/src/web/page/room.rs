@@ -7,10 +7,11 @@ use super::calendar;
 use super::layout::{brand, layout};
 use super::notifications::quiet_form;
 use super::visits::{called, rooms, upto};
+use crate::domain::workspace::ChannelName;
 use crate::domain::{
     Attachment, ClientId, Kind, MAX_NAME_CHARS, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq,
 };
-use crate::store::Visit;
+use crate::store::{Visit, Workspace};
 use crate::web::socket::{SentFile, Who};
 
 /// How far apart two messages of one author are shown as one group, in milliseconds: 5 min.
@@ -20,6 +21,8 @@ const GROUP_GAP: i64 = 5 * 60 * 1000;
 #[derive(Debug)]
 pub(crate) struct RoomView<'a> {
     pub(crate) code: RoomCode,
+    /// Of which workspace it is a channel, if it is one.
+    pub(crate) channel: Option<(&'a Workspace, &'a ChannelName)>,
     /// Who looks at it; nobody may write without a name.
     pub(crate) viewer: Option<&'a Person>,
     /// With whom, if it is a room between two; the viewer, if they talk with themselves.
@@ -51,7 +54,10 @@ pub(crate) struct RoomView<'a> {
 pub(crate) fn room(view: &RoomView<'_>) -> Markup {
     let code = view.code;
     let name = view.with.map(|with| called(with, view.viewer.map(|viewer| viewer.id)));
-    let title = format!("{} · Rooms", name.clone().unwrap_or_else(|| code.grouped()));
+    let title = match view.channel {
+        Some((workspace, channel)) => format!("{channel} · {}", workspace.name),
+        None => format!("{} · Rooms", name.clone().unwrap_or_else(|| code.grouped())),
+    };
     let last = view.messages.last().map_or(Seq(0), |message| message.seq);
     let live = view.newest.then_some(view.viewer).flatten();
     layout(
@@ -60,11 +66,15 @@ pub(crate) fn room(view: &RoomView<'_>) -> Markup {
             div.room
                 data-room=[live.map(|_| code)] data-me=[live.map(|me| me.id.0)]
                 data-name=[live.map(|me| me.name.as_str())] data-last=(last) data-revision=(view.revision.0) data-title=(title)
-                data-with=[name.as_ref()] data-read=[view.here().map(|visit| visit.read)] {
+                data-with=[name.as_ref()] data-read=[view.here().map(|visit| visit.read)]
+                data-workspace=[view.channel.map(|(workspace, _)| workspace.code)] data-of=[view.channel.map(|(workspace, _)| workspace.name.as_str())] {
                 header {
                     (brand())
                     div.title {
-                        @if let Some(name) = &name {
+                        @if let Some((workspace, channel)) = view.channel {
+                            h1 { span.unseen { "Channel " } (channel) }
+                            a.in href={ "/workspaces/" (workspace.code) } { (workspace.name) }
+                        } @else if let Some(name) = &name {
                             h1.who { span.unseen { "Conversation with " } span #with { (name) } }
                         } @else {
                             h1 { span.unseen { "Room " } (code.grouped()) }
@@ -102,6 +112,7 @@ fn rooms_of(view: &RoomView<'_>) -> Markup {
         details.menu #menu {
             summary { "Rooms" span #elsewhere {} }
             nav aria-label="Your rooms" {
+                @if let Some((workspace, _)) = view.channel { (siblings(view, workspace)) }
                 h2 { "Your rooms" }
                 (rooms(view.visits, Some(view.code), view.viewer.map(|viewer| viewer.id)))
                 p.hint { a href="/" { "Another room" } }
@@ -111,6 +122,23 @@ fn rooms_of(view: &RoomView<'_>) -> Markup {
                 @if let Some(visit) = view.here() { (quiet_form(view.code, visit.quiet, false)) }
             }
         }
+    }
+}
+
+/// The channels of the workspace of this one.
+fn siblings(view: &RoomView<'_>, workspace: &Workspace) -> Markup {
+    html! {
+        h2 { (workspace.name) }
+        ul.rooms #siblings {
+            @for channel in &workspace.channels {
+                @let here = channel.room == view.code;
+                li {
+                    a href={ "/rooms/" (channel.room) } data-sibling=(channel.room) data-title=(channel.name.as_str())
+                        aria-current=[here.then_some("page")] { span.code { (channel.name) } }
+                }
+            }
+        }
+        p.hint { a href={ "/workspaces/" (workspace.code) } { "Members and more" } }
     }
 }
 
@@ -175,7 +203,9 @@ fn log(view: &RoomView<'_>) -> Markup {
             a.earlier #earlier href={ "/rooms/" (view.code) "?before=" (first) } { "Earlier messages" }
         }
         div #empty.empty hidden[!view.messages.is_empty()] {
-            @if view.with.is_some_and(|with| view.viewer.is_some_and(|viewer| viewer.id == with.id)) {
+            @if view.channel.is_some() {
+                p { "Nobody has said anything in this channel yet." }
+            } @else if view.with.is_some_and(|with| view.viewer.is_some_and(|viewer| viewer.id == with.id)) {
                 p { "Nobody but you can read what you write here." }
             } @else if let Some(with) = view.with {
                 p { "Nobody but " (with.name) " and you can read what is said here." }

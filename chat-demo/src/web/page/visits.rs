@@ -12,12 +12,16 @@ pub(super) fn rooms(visits: &[Visit], current: Option<RoomCode>, me: Option<Pers
             @for visit in visits {
                 @let here = current == Some(visit.room);
                 li {
+                    @let name = visit.with.as_ref().map(|with| with.name.to_string());
+                    @let name = name.or_else(|| visit.channel.as_ref().map(|title| title.channel.to_string()));
                     a href={ "/rooms/" (visit.room) } data-code=(visit.room) aria-current=[here.then_some("page")]
-                        data-with=[visit.with.as_ref().map(|with| with.id.0)] data-name=[visit.with.as_ref().map(|with| &with.name)] {
+                        data-with=[visit.with.as_ref().map(|with| with.id.0)] data-name=[name]
+                        data-workspace=[visit.channel.as_ref().map(|title| title.workspace.as_str())] {
                         @match &visit.with {
                             Some(with) => span.who { (called(with, me)) },
-                            None => span.code { (visit.room.grouped()) },
+                            None => span.code { (visit.title()) },
                         }
+                        @if let Some(title) = &visit.channel { span.in { (title.workspace) } }
                         @if !here { (counts(visit)) }
                     }
                 }
@@ -31,7 +35,7 @@ pub(super) fn called(with: &Person, me: Option<PersonId>) -> String {
     if me == Some(with.id) { format!("{} (you)", with.name) } else { with.name.to_string() }
 }
 
-fn counts(visit: &Visit) -> Markup {
+pub(super) fn counts(visit: &Visit) -> Markup {
     html! {
         @if visit.unread() > 0 { " " span.new { (upto(visit.unread())) " new" } }
         @if visit.mentions > 0 {

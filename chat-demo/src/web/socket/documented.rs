@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::protocol::{ClientFrame, Goodbye, MAX_FRAME_BYTES, Past, Said, ServerFrame, Unread, VERSION, Who, word};
+use super::protocol::{
+    ClientFrame, Goodbye, MAX_FRAME_BYTES, OneChannel, Past, Said, ServerFrame, Unread, VERSION, Who, word,
+};
 use crate::domain::presence::Status;
 use crate::domain::{
     Attachment, Body, ClientId, DisplayName, FileId, FileName, Kind, Message, MessageState, Person, PersonId, Revision,
@@ -113,18 +115,34 @@ fn what_the_server_says_is_as_it_is_said() {
         ServerFrame::Pong {},
         ServerFrame::Rooms {
             rooms: vec![
-                Unread { code: "7KQ2MXPD".into(), unread: 3, mentions: 1, with: None },
+                Unread { code: "7KQ2MXPD".into(), name: None, workspace: None, unread: 3, mentions: 1, with: None },
                 Unread {
                     code: "ZKQ2MXPD".into(),
+                    name: None,
+                    workspace: None,
                     unread: 1,
                     mentions: 1,
                     with: Some(Who { id: bob.id, name: "Bob".into() }),
+                },
+                Unread {
+                    code: "ZM4T9XQ2".into(),
+                    name: Some("#general".into()),
+                    workspace: Some("Engines".into()),
+                    unread: 0,
+                    mentions: 0,
+                    with: None,
                 },
             ],
             notices: 2,
         },
         ServerFrame::Mentioned { room: "7KQ2MXPD".into(), seq: Seq(12), by: Who::from(&bob), direct: false },
         ServerFrame::Mentioned { room: "ZKQ2MXPD".into(), seq: Seq(1), by: Who::from(&bob), direct: true },
+        ServerFrame::Workspace {
+            code: "W5K2PQ7R".into(),
+            name: "Engines".into(),
+            channels: vec![OneChannel { code: "ZM4T9XQ2".into(), name: "general".into() }],
+        },
+        ServerFrame::Announced { by: Who::from(&bob), text: "Lunch!".into() },
     ];
     let shown = documented("server");
     assert!(shown.len() >= frames.len());
@@ -147,7 +165,7 @@ fn the_past_is_told_as_it_is_shown() {
 #[test]
 fn every_close_code_is_in_the_table_and_no_other() {
     use Goodbye::*;
-    let all = [GoingAway, Handshake, NotText, TooBig, Nonsense, SessionEnded, Idle, TooSlow, NoRoom, Full];
+    let all = [GoingAway, Handshake, NotText, TooBig, Nonsense, SessionEnded, NotAdmitted, Idle, TooSlow, NoRoom, Full];
     let mut codes: Vec<String> = all.iter().map(|goodbye| goodbye.code().to_string()).collect();
     codes.sort();
     codes.dedup();

@@ -1,5 +1,6 @@
 //! The socket of a room: one task for each, between a browser and the room's process.
 
+mod circle;
 #[cfg(test)]
 mod documented;
 mod elsewhere;
@@ -8,7 +9,7 @@ mod requests;
 mod session;
 mod wire;
 
-pub(crate) use protocol::{Past, Said, SentFile, Who};
+pub(crate) use protocol::{Past, Said, SentFile, Who, word};
 
 use std::sync::Arc;
 
@@ -58,14 +59,14 @@ pub(crate) async fn open(
         }
         Err(error) => return super::unavailable(&error),
     };
-    match web.rooms.enter(code, Some(person.id)).await {
-        Ok(_) => {}
+    let entry = match web.rooms.enter(code, Some(person.id)).await {
+        Ok(entry) => entry,
         Err(EnterError::Store(error)) => return super::unavailable(&error),
         Err(_) => {
             telemetry::refused("unknown_room");
             return (StatusCode::NOT_FOUND, "there is no such room").into_response();
         }
-    }
+    };
     let Some(names) = web.people.listen(person.id) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "the server is going away").into_response();
     };
@@ -78,7 +79,7 @@ pub(crate) async fn open(
         .on_upgrade(move |socket| {
             let tracker = web.sockets.clone();
             tracker.track_future(async move {
-                session::run(web, socket, code, person, names, live).await;
+                session::run(web, socket, entry, person, names, live).await;
                 drop(place);
             })
         })

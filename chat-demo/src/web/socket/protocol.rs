@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::presence::Status;
+use crate::domain::workspace::Channel;
 use crate::domain::{Attachment, Kind, Message, Person, PersonId, Revision, Seq, UnixMillis};
 use crate::store::Visit;
 
@@ -126,6 +127,10 @@ pub(crate) enum ServerFrame<'a> {
         #[serde(default, skip_serializing_if = "is_false")]
         direct: bool,
     },
+    /// The workspace of the channel, as it is now; told of no other room.
+    Workspace { code: String, name: Cow<'a, str>, channels: Vec<OneChannel<'a>> },
+    /// A member of the workspace tells all who are in one of its channels something; it is kept nowhere.
+    Announced { by: Who<'a>, text: Cow<'a, str> },
     /// The answer to `ping`.
     Pong {},
     /// What a later version may say: clients pass over it.
@@ -133,10 +138,31 @@ pub(crate) enum ServerFrame<'a> {
     Later,
 }
 
+/// A channel of a workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OneChannel<'a> {
+    /// The code of the room.
+    pub(crate) code: String,
+    /// What it is called, without a `#`.
+    pub(crate) name: Cow<'a, str>,
+}
+
+impl<'a> From<&'a Channel> for OneChannel<'a> {
+    fn from(channel: &'a Channel) -> Self {
+        Self { code: channel.room.to_string(), name: channel.name.as_str().into() }
+    }
+}
+
 /// What is unread in a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Unread {
     pub(crate) code: String,
+    /// What it is called, as `#general`; left out for a room without a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    /// The name of the workspace that it is a channel of; left out for other rooms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) workspace: Option<String>,
     pub(crate) unread: u64,
     /// How many of the unread mention them, counted up to 100.
     pub(crate) mentions: u64,
@@ -147,8 +173,14 @@ pub(crate) struct Unread {
 
 impl From<&Visit> for Unread {
     fn from(visit: &Visit) -> Self {
-        let with = visit.with.as_ref().map(|person| Who { id: person.id, name: person.name.to_string().into() });
-        Self { code: visit.room.to_string(), unread: visit.unread(), mentions: visit.mentions, with }
+        Self {
+            code: visit.room.to_string(),
+            name: visit.channel.as_ref().map(|title| title.channel.to_string()),
+            workspace: visit.channel.as_ref().map(|title| title.workspace.to_string()),
+            unread: visit.unread(),
+            mentions: visit.mentions,
+            with: visit.with.as_ref().map(|person| Who { id: person.id, name: person.name.to_string().into() }),
+        }
     }
 }
 
@@ -279,6 +311,8 @@ pub(crate) enum Goodbye {
     Nonsense,
     /// The session in which it was opened has ended.
     SessionEnded,
+    /// The room is not open to them any more.
+    NotAdmitted,
     /// Nothing came for too long.
     Idle,
     /// The client does not read as fast as the room talks; it may come back for the rest.
@@ -295,7 +329,7 @@ impl Goodbye {
         match self {
             Self::GoingAway => 1001,
             Self::NotText => 1003,
-            Self::Handshake | Self::Nonsense | Self::SessionEnded => 1008,
+            Self::Handshake | Self::Nonsense | Self::SessionEnded | Self::NotAdmitted => 1008,
             Self::TooBig => 1009,
             Self::NoRoom | Self::Full => 1013,
             Self::Idle => 4000,
@@ -312,6 +346,7 @@ impl Goodbye {
             Self::TooBig => "a frame can have 64 KB",
             Self::Nonsense => "too many frames that could not be understood",
             Self::SessionEnded => "your session has ended; log in again",
+            Self::NotAdmitted => "this room is not open to you any more",
             Self::Idle => "nothing was heard from you for too long",
             Self::TooSlow => "you read too slowly; reconnect for what you missed",
             Self::NoRoom => "the room cannot be reached now; try again later",
@@ -328,6 +363,7 @@ impl Goodbye {
             Self::TooBig => "too_big",
             Self::Nonsense => "nonsense",
             Self::SessionEnded => "session_ended",
+            Self::NotAdmitted => "not_admitted",
             Self::Idle => "idle",
             Self::TooSlow => "too_slow",
             Self::NoRoom => "no_room",
@@ -389,7 +425,9 @@ mod tests {
     #[test]
     fn a_reason_fits_into_a_close_frame() {
         use Goodbye::*;
-        for goodbye in [GoingAway, Handshake, NotText, TooBig, Nonsense, SessionEnded, Idle, TooSlow, NoRoom, Full] {
+        for goodbye in
+            [GoingAway, Handshake, NotText, TooBig, Nonsense, SessionEnded, NotAdmitted, Idle, TooSlow, NoRoom, Full]
+        {
             assert!(goodbye.reason().len() <= 123, "{goodbye:?}");
         }
     }

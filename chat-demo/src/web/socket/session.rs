@@ -9,16 +9,20 @@ use thiserror::Error;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::circle::{Around, Circle};
 use super::elsewhere::{Elsewhere, Listener};
-use super::protocol::{ClientFrame, Goodbye, Said, ServerFrame, Unread, VERSION, Who, word};
+use super::protocol::{ClientFrame, Goodbye, OneChannel, Said, ServerFrame, Unread, VERSION, Who, word};
 use super::requests::{Outcome, Requests, Wish};
 use super::wire::{Incoming, Stuck, Wire};
 use crate::config::Limits;
 use crate::domain::presence::{Attendance, Presences};
 use crate::domain::room::{
-    ChangeError, Closed, Event, JoinError, Membership, PostError, Posted, Rooms, TellError, Telling, Told, Welcome,
+    ChangeError, Closed, Entry, Event, JoinError, Membership, PostError, Posted, Rooms, TellError, Telling, Told,
+    Welcome,
 };
-use crate::domain::{AddressError, Body, ClientId, DisplayName, Message, Person, PersonId, Revision, RoomCode, Seq};
+use crate::domain::{
+    AddressError, Body, ClientId, DisplayName, Message, Person, PersonId, Revision, RoomCode, RoomKind, Seq,
+};
 use crate::store::Page;
 use crate::telemetry::{self, OpenSocket};
 use crate::web::bucket::Bucket;
@@ -37,17 +41,18 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 pub(super) async fn run(
     web: Arc<Web>,
     socket: WebSocket,
-    code: RoomCode,
+    entry: Entry,
     person: Person,
     names: Subscription<Person>,
     live: LiveSession,
 ) {
+    let code = entry.code();
     let mut open = OpenSocket::count();
     let mut wire = Wire::new(socket, web.limits.write);
     let talk = async {
         // What is done once, or seldom, has memory only for as long as it is done.
         match Box::pin(handshake(&mut wire, &web.limits)).await {
-            Ok(known) => Session::new(&web, &mut wire, code, person, names, &live).talk(known, &web.stop).await,
+            Ok(known) => Session::new(&web, &mut wire, &entry, person, names, &live).talk(known, &web.stop).await,
             Err(end) => end,
         }
     };
@@ -139,6 +144,7 @@ struct Session<'a> {
     live: &'a LiveSession,
     bounds: &'a Bounds,
     elsewhere: Listener,
+    circle: Circle,
     requests: Requests,
     bucket: Bucket,
     /// The number of the last message that was sent, or that the client had before.
@@ -151,12 +157,17 @@ impl<'a> Session<'a> {
     fn new(
         web: &'a Arc<Web>,
         wire: &'a mut Wire,
-        code: RoomCode,
+        entry: &Entry,
         person: Person,
         names: Subscription<Person>,
         live: &'a LiveSession,
     ) -> Self {
-        let limits = &web.limits;
+        let (limits, code) = (&web.limits, entry.code());
+        let workspace = match entry.kind() {
+            RoomKind::Channel(channel) => Some(channel.workspace),
+            _ => None,
+        };
+        let circle = Circle::new(&web.workspaces, workspace, person.id);
         let requests = Requests::new(web, code, person.clone());
         let elsewhere = Listener::new(&web.visits, &web.notifications, person.id, code);
         let bucket = Bucket::new(limits.post_burst, limits.posts_per_second, Instant::now().into_std());
@@ -172,6 +183,7 @@ impl<'a> Session<'a> {
             live,
             bounds: &web.bounds,
             elsewhere,
+            circle,
             requests,
             bucket,
             sent: Seq(0),
@@ -211,6 +223,7 @@ impl<'a> Session<'a> {
                     Err(_) => return Err(Goodbye::GoingAway.into()),
                 },
                 elsewhere = self.elsewhere.next() => self.tell_elsewhere(elsewhere).await?,
+                around = self.circle.next() => self.tell_around(around).await?,
                 (id, outcome) = self.requests.next() => self.answer(&id, outcome).await?,
                 incoming = self.wire.receive() => {
                     heard = Instant::now();
@@ -223,6 +236,7 @@ impl<'a> Session<'a> {
                 }
                 _ = ping.tick() => {
                     self.attendance.here();
+                    self.circle.here();
                     self.wire.ping().await?;
                 }
                 () = sleep_until(heard + self.limits.idle) => return Err(Goodbye::Idle.into()),
@@ -268,6 +282,8 @@ impl<'a> Session<'a> {
                 match self.rooms.join(self.code, self.person.clone(), after).await {
                     Ok(joined) => return Ok(joined),
                     Err(JoinError::Full) => return Err(Goodbye::Full),
+                    // It was there, and open to them, when the socket was opened.
+                    Err(JoinError::Unknown) => return Err(Goodbye::NotAdmitted),
                     Err(error) if Instant::now() + wait > deadline => {
                         tracing::warn!(room = %self.code, %error, "a socket gives its room up");
                         return Err(Goodbye::NoRoom);
@@ -361,6 +377,20 @@ impl<'a> Session<'a> {
                 ServerFrame::Mentioned { room: room.to_string(), seq: *seq, by: Who::from(by), direct: *direct }
             }
             Elsewhere::Over => return Err(Goodbye::GoingAway.into()),
+        };
+        Ok(self.wire.send(&frame).await?)
+    }
+
+    async fn tell_around(&mut self, around: Around) -> Result<(), End> {
+        let frame = match &around {
+            Around::Workspace(view) => ServerFrame::Workspace {
+                code: view.workspace.code.to_string(),
+                name: view.workspace.name.as_str().into(),
+                channels: view.workspace.channels.iter().map(OneChannel::from).collect(),
+            },
+            Around::Said { by, body } => ServerFrame::Announced { by: Who::from(by), text: body.as_str().into() },
+            Around::Left => return Err(Goodbye::NotAdmitted.into()),
+            Around::Over => return Err(Goodbye::GoingAway.into()),
         };
         Ok(self.wire.send(&frame).await?)
     }
