@@ -46,7 +46,7 @@ export function start(page) {
   /** The room between two goes by the name that the other has now. */
   function call(room) {
     if (!room?.with) return;
-    page.dataset.with = find("#with").textContent = nameOf(room, me);
+    page.dataset.with = find("#with").textContent = rooms.nameOf(code);
     page.dataset.title = `${page.dataset.with} · Rooms`;
     showTitle();
   }
