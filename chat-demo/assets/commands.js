@@ -7,6 +7,7 @@ const COMMANDS = {
   me: ["…", "Say what you do: /me waves"],
   msg: ["NAME …", "Write to one person: /msg Ada Are you there?"],
   who: ["", "Show who is here"],
+  search: ["WORDS", "Find what was said here"],
   join: ["CODE", "Go to another room, or to a #channel"],
   leave: ["", "Leave this room, or channel, for good"],
   help: ["", "Show this"],
@@ -20,6 +21,7 @@ const KEYS = {
   "@NAME": "Mention somebody",
   "Ctrl + K": "Go to another room (⌘ K on a Mac)",
   "Alt + ↑ ↓": "Go to the room before, or after",
+  "/": "Search, outside of the message field",
   "?": "Show this, outside of the message field",
   "//": "Begin a message with a slash",
 };

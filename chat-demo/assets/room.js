@@ -385,6 +385,7 @@ export function start(page) {
       say(`${only}${names.length} here: ${names.join(", ")}`);
     },
     msg(text) { client.wish({ id: newId(), type: "direct", text, at: Date.now() }); },
+    search(q) { location.assign(`/search?${new URLSearchParams({ q, room: code })}`); },
     join(wanted) {
       const [path, name] = wanted.startsWith("#") ? [`/workspaces/${page.dataset.workspace}/channels`, "name"] : ["/rooms", "code"];
       if (name === "name" && !page.dataset.workspace) return say("This room is in no workspace, so there are no channels to join.");
@@ -419,6 +420,9 @@ export function start(page) {
     if (event.key === "?" && plain && !event.target.matches("input, textarea")) {
       event.preventDefault();
       showHelp(back);
+    } else if (event.key === "/" && plain && !event.target.matches("input, textarea") && !find("dialog")) {
+      event.preventDefault();
+      location.assign(`/search?room=${code}`);
     } else if (event.key.toLowerCase() === "k" && !plain && !event.altKey && !event.shiftKey) {
       event.preventDefault();
       rooms.choose(back);

@@ -23,6 +23,7 @@ const NOTIFICATIONS_WAITING: &str = "chat_notifications_waiting";
 const DEAD_LETTERS: &str = "chat_notifications_dead";
 const NOTIFICATIONS_OVERFLOWED: &str = "chat_notifications_overflowed_total";
 const DEAD_LETTERS_DISCARDED: &str = "chat_notifications_discarded_total";
+const SEARCHES: &str = "chat_searches_total";
 const UPLOADING: &str = "chat_uploads_in_progress";
 const PEOPLE: &str = "chat_presence_people";
 const CONNECTIONS: &str = "chat_presence_connections";
@@ -73,6 +74,7 @@ pub fn describe() {
     describe_gauge!(DEAD_LETTERS, "Notifications in the store that did not arrive, when it was last looked");
     describe_counter!(NOTIFICATIONS_OVERFLOWED, "Notifications put aside because too many waited");
     describe_counter!(DEAD_LETTERS_DISCARDED, "Notifications that did not arrive and were not kept any more");
+    describe_counter!(SEARCHES, "Searches for messages, by what came of them");
     describe_gauge!(
         BUFFERED,
         "Messages of all rooms that are unstored, and those of them that wait for, or are in, a write"
@@ -138,6 +140,11 @@ pub(crate) fn notifications(waiting: u64, dead: u64, overflowed: u64, discarded:
     gauge!(DEAD_LETTERS).set(dead as f64);
     counter!(NOTIFICATIONS_OVERFLOWED).increment(overflowed);
     counter!(DEAD_LETTERS_DISCARDED).increment(discarded);
+}
+
+/// `result` is one of ours.
+pub(crate) fn searched(result: &'static str) {
+    counter!(SEARCHES, "result" => result).increment(1);
 }
 
 /// Uploads that are being received, wait for a place, and are looked at.

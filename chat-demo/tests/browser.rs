@@ -86,6 +86,14 @@ async fn a_team_talks_in_channels_while_its_workspace_is_killed() {
     tokio::task::block_in_place(|| program::run(&mut test));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_is_found_by_keys() {
+    let Some(mut test) = script("search.mjs") else { return };
+    let server = Server::with_limits(chat_demo::config::Limits::default()).await;
+    test.env("BASE", server.app.url());
+    tokio::task::block_in_place(|| program::run(&mut test));
+}
+
 #[test]
 fn two_browsers_come_back_when_the_program_does() {
     let Some(mut test) = script("restart.mjs") else { return };

@@ -38,6 +38,8 @@ async fn try_each_door(who: &Visitor, code: &str) -> Vec<(String, String)> {
         format!("{room}/files/1"),
         format!("{room}/files/1/thumbnail"),
         format!("{room}/files/18446744073709551615"),
+        format!("{room}?around=1"),
+        format!("/search?q=alone&room={code}"),
         format!("/rooms?code={code}"),
         format!("/rooms/{}", code.to_lowercase()),
         format!("/account/login?room={code}"),
@@ -97,7 +99,7 @@ async fn a_stranger_with_the_code_is_answered_at_each_door_as_if_the_room_did_no
 
     for who in [&eve, &server.stranger()] {
         let (there, nowhere) = (try_each_door(who, &code).await, try_each_door(who, NOWHERE).await);
-        assert_eq!(there.len(), 19);
+        assert_eq!(there.len(), 21);
         for ((what, answer), (_, expected)) in there.iter().zip(&nowhere) {
             assert_eq!(answer, expected, "{what}");
             assert!(!answer.contains("Ada") && !answer.contains("Bob"), "{what}: {answer}");
@@ -111,6 +113,9 @@ async fn a_stranger_with_the_code_is_answered_at_each_door_as_if_the_room_did_no
     assert_eq!(page.status, 200);
     assert!(page.body.contains("for Bob alone") && !page.body.contains("evil") && !page.body.contains("Eve"));
     assert!(!eve.get("/").await.body.contains(&code), "it is not one of her rooms");
+    let found = eve.get("/search?q=alone").await.body;
+    assert!(found.contains("Nothing is found") && !found.contains(&code), "{found}");
+    assert!(bob.get("/search?q=alone").await.body.contains(&code));
 
     // The same doors are open to whoever it is for.
     for (what, answer) in try_each_door(&bob, &code).await {

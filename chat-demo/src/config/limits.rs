@@ -108,6 +108,12 @@ pub struct Limits {
     /// Messages a second that all people in a room may send in the long run
     #[arg(long, env = "CHAT_ROOM_POSTS_PER_SECOND", default_value = "100.0", value_parser = rate, value_name = "N", hide_short_help = true)]
     pub room_posts_per_second: f64,
+    /// Searches that one person may do at once
+    #[arg(long, env = "CHAT_SEARCH_BURST", default_value = "20", value_parser = clap::value_parser!(u32).range(1..), value_name = "N", hide_short_help = true)]
+    pub search_burst: u32,
+    /// Searches a minute that one person may do in the long run
+    #[arg(long, env = "CHAT_SEARCHES_PER_MINUTE", default_value = "30.0", value_parser = rate, value_name = "N", hide_short_help = true)]
+    pub searches_per_minute: f64,
     /// Sockets from one address
     #[arg(long, env = "CHAT_ADDRESS_SOCKETS", default_value = "1000", value_parser = count, value_name = "N", hide_short_help = true)]
     pub address_sockets: usize,

@@ -21,6 +21,7 @@ mod patience;
 mod people;
 pub mod presence;
 pub mod room;
+pub mod search;
 mod text;
 pub mod upload;
 mod visits;

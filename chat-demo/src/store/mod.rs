@@ -14,6 +14,7 @@ mod place;
 mod postgres;
 mod request;
 mod row;
+mod search;
 mod server;
 pub(crate) mod sqlite;
 #[cfg(test)]
@@ -38,6 +39,8 @@ pub use password_hash::PasswordHash;
 pub(crate) use place::Place;
 pub use place::{DatabaseUrl, Location, OpenError};
 use request::Request;
+pub(crate) use search::FOUND;
+pub use search::Found;
 use server::StoreServer;
 #[cfg(test)]
 pub(crate) use sqlite::Gate;

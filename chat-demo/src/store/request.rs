@@ -7,7 +7,10 @@ use super::direct::DirectRequest;
 use super::notices::NoticeRequest;
 use super::ways::WayRequest;
 use super::workspaces::WorkspaceRequest;
-use super::{Account, AccountOf, Changed, NewSession, Page, PasswordHash, SessionToken, StoreError, Stored, Visit};
+use super::{
+    Account, AccountOf, Changed, Found, NewSession, Page, PasswordHash, SessionToken, StoreError, Stored, Visit,
+};
+use crate::domain::search::Query;
 use crate::domain::{
     Body, DisplayName, Draft, LoginName, Message, Person, PersonId, Revision, RoomCode, RoomKind, Seq, UnixMillis,
 };
@@ -118,6 +121,14 @@ pub(crate) enum Request {
     Visitors {
         room: RoomCode,
         reply: Answer<Vec<PersonId>>,
+    },
+    Search {
+        who: PersonId,
+        scope: Option<RoomCode>,
+        query: Query,
+        before: Option<u64>,
+        limit: u32,
+        reply: Answer<Vec<Found>>,
     },
     Notice(NoticeRequest),
     Direct(DirectRequest),

@@ -14,6 +14,7 @@ use crate::domain::{PersonId, RoomCode};
 pub(crate) struct Bounds {
     people: Throttle<PersonId>,
     rooms: Throttle<RoomCode>,
+    searches: Throttle<PersonId>,
     per_address: usize,
     sockets: Mutex<HashMap<ClientAddress, usize>>,
 }
@@ -30,6 +31,7 @@ impl Bounds {
         Self {
             people: Throttle::new(limits.person_burst, limits.person_posts_per_second),
             rooms: Throttle::new(limits.room_burst, limits.room_posts_per_second),
+            searches: Throttle::new(limits.search_burst, limits.searches_per_minute / 60.0),
             per_address: limits.address_sockets,
             sockets: Mutex::default(),
         }
@@ -45,6 +47,11 @@ impl Bounds {
     /// Somebody wants to do something apart from a room; how long they have to wait if they have done too much.
     pub(crate) fn do_something(&self, person: PersonId) -> Result<(), Duration> {
         self.people.take(person, Instant::now())
+    }
+
+    /// Somebody wants to look for something; how long they have to wait if they have looked too often.
+    pub(crate) fn look(&self, person: PersonId) -> Result<(), Duration> {
+        self.searches.take(person, Instant::now())
     }
 
     /// A place for another socket, if there is one.

@@ -20,6 +20,7 @@ mod operator;
 mod origin;
 mod page;
 mod rooms;
+mod search;
 pub(crate) mod socket;
 mod throttle;
 mod workspaces;
@@ -117,6 +118,7 @@ fn router(web: &Web) -> Router {
         .route("/rooms", get(forms::find_room).post(forms::create_room))
         .route("/rooms/{code}", get(rooms::show))
         .route("/rooms/{code}/messages", get(rooms::past).post(rooms::post))
+        .route("/search", get(search::show))
         .route("/direct", post(direct::open))
         .route("/rooms/{code}/leave", post(rooms::leave))
         .route("/workspaces", get(workspaces::find).post(workspaces::create))

@@ -22,6 +22,8 @@ const PAGE: u32 = 50;
 #[derive(Deserialize)]
 pub(super) struct Place {
     before: Option<Seq>,
+    /// On the page of a room: the message that is to be in the middle.
+    around: Option<Seq>,
 }
 
 #[derive(Deserialize)]
@@ -42,7 +44,8 @@ pub(super) async fn show(
         Ok(code) => code,
         Err(error) => return malformed(error),
     };
-    let before = place.ok().and_then(|Query(place)| place.before);
+    let place = place.ok().map(|Query(place)| place);
+    let before = place.and_then(|place| place.around.map(middle).or(place.before));
     let shown = async {
         let viewer = visitor(&web, &headers).await.map_err(|error| unavailable(&error))?;
         let entry = enter(&web, code, viewer.as_ref()).await?;
@@ -235,6 +238,11 @@ pub(super) async fn view(
         file_limit: web.uploads.limit(),
     })
     .into_response())
+}
+
+/// Before which message the page ends that has this one in the middle.
+fn middle(around: Seq) -> Seq {
+    Seq(around.0.saturating_add(u64::from(PAGE) / 2 + 1))
 }
 
 /// The page before this message, or the last one.

@@ -4,6 +4,7 @@
 //! registry, and how it comes back, stays in here.
 
 mod entry;
+mod find;
 mod logic;
 mod outbox;
 mod server;
@@ -20,6 +21,7 @@ use supervisor::{ChildSpec, DynamicSupervisor, DynamicSupervisorRef, Restart, Se
 use thiserror::Error;
 
 pub use entry::{EnterError, Entry};
+pub(crate) use find::Results;
 pub(crate) use outbox::{Closed, Event};
 pub(crate) use tell::{TellError, Telling, Told};
 

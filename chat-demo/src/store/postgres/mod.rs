@@ -6,6 +6,7 @@ mod direct;
 mod notices;
 mod place;
 mod rooms;
+mod search;
 mod statements;
 mod visits;
 mod ways;

@@ -7,10 +7,11 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, 
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls};
 
+use super::search;
 use crate::store::{DatabaseUrl, OpenError};
 
 /// What made the tables what they are, in order; `chat_schema` says how many of them a database has seen.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -21,6 +22,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/8.sql"),
     include_str!("migrations/9.sql"),
     include_str!("migrations/10.sql"),
+    include_str!("migrations/11.sql"),
 ];
 
 /// Connections of this program, at most.
@@ -81,6 +83,7 @@ async fn migrate(client: &mut Client) -> Result<(), OpenError> {
     for migration in missing {
         tx.batch_execute(migration).await?;
     }
+    search::fill(&tx).await?;
     tx.execute("DELETE FROM chat_schema", &[]).await?;
     tx.execute("INSERT INTO chat_schema (version) VALUES ($1)", &[&known]).await?;
     Ok(tx.commit().await?)

@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::workers::{Cause, Standby};
-use super::{deliveries, direct, visits};
+use super::{deliveries, direct, search, visits};
 use crate::domain::{
     Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
 };
@@ -99,6 +99,7 @@ async fn append_to(tx: &Transaction<'_>, room: RoomCode, drafts: &[Draft]) -> Re
                     direct::call(tx, person.id, room, seq, draft.at).await?;
                 }
                 visits::said(tx, draft.author.id, room, seq).await?;
+                search::keep(tx, room, seq, &draft.body).await?;
                 let mentions = meant(&draft.body, draft.author.id, &known, &both);
                 if !mentions.is_empty() {
                     visits::mention(tx, room, seq, draft.at, &mentions).await?;
@@ -151,6 +152,7 @@ pub(super) async fn change(
     let (revision, state) = (signed(message.revision.0), state_code(message.state));
     let file = attachment_text(message.attachment.as_deref());
     tx.execute(&update, &[&room.as_str(), &signed(seq.0), &message.body.as_str(), &revision, &state, &file]).await?;
+    search::keep(&tx, room, seq, &message.body).await?;
     tx.commit().await?;
     Ok(Changed::Done(message))
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use super::place::{CONNECTIONS, Place};
-use super::{accounts, deliveries, direct, notices, rooms, statements, visits, ways};
+use super::{accounts, deliveries, direct, notices, rooms, search, statements, visits, ways};
 use crate::store::StoreError;
 use crate::store::request::{Answer, Request};
 use crate::telemetry;
@@ -108,6 +108,9 @@ async fn perform(pool: Pool, request: Request) {
         Request::Visitors { room, reply } => answer(reply, db, async |db| visits::visitors(db, room).await).await,
         Request::Delivery(request) => deliveries::perform(request, db).await,
         Request::Way(request) => ways::perform(request, db).await,
+        Request::Search { who, scope, query, before, limit, reply } => {
+            answer(reply, db, async |db| search::search(db, who, scope, &query, before, limit).await).await
+        }
         Request::Notice(request) => notices::perform(request, db).await,
         Request::Direct(request) => direct::perform(request, db).await,
         Request::Workspace(request) => request.perform(db).await,

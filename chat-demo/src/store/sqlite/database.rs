@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::search;
 use crate::store::{Location, OpenError};
 
 /// What made the tables what they are, in order; `user_version` says how many of them a database has seen.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -19,6 +20,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/8.sql"),
     include_str!("migrations/9.sql"),
     include_str!("migrations/10.sql"),
+    include_str!("migrations/11.sql"),
 ];
 
 /// How long a statement waits for another program that holds the file.
@@ -69,6 +71,7 @@ fn migrate(db: &Connection) -> Result<(), OpenError> {
     for migration in missing {
         db.execute_batch(migration)?;
     }
+    search::fill(db)?;
     Ok(db.pragma_update(None, "user_version", known)?)
 }
 

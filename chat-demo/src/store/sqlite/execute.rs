@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::{accounts, rooms, statements, visits};
+use super::{accounts, rooms, search, statements, visits};
 use crate::store::StoreError;
 use crate::store::request::{Answer, Request};
 
@@ -31,6 +31,7 @@ impl Request {
             Self::Visit { reply, .. } | Self::Read { reply, .. } | Self::Leave { reply, .. } => untried(reply),
             Self::Visits { reply, .. } => untried(reply),
             Self::Visitors { reply, .. } => untried(reply),
+            Self::Search { reply, .. } => untried(reply),
             Self::Notice(request) => request.refuse(),
             Self::Direct(request) => request.refuse(),
             Self::Delivery(request) => request.refuse(),
@@ -83,6 +84,9 @@ impl Request {
             Self::Leave { person, room, reply } => answer(reply, within(db, |db| visits::leave(db, person, room))),
             Self::Visits { person, reply } => answer(reply, visits::visits(db, person)),
             Self::Visitors { room, reply } => answer(reply, visits::visitors(db, room)),
+            Self::Search { who, scope, query, before, limit, reply } => {
+                answer(reply, search::search(db, who, scope, &query, before, limit))
+            }
             Self::Notice(request) => request.execute(db),
             Self::Direct(request) => request.execute(db),
             Self::Delivery(request) => request.execute(db),

@@ -9,6 +9,7 @@ mod execute;
 mod gate;
 mod notices;
 mod rooms;
+mod search;
 mod statements;
 mod visits;
 mod ways;

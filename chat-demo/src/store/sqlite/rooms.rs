@@ -1,6 +1,6 @@
 //! The statements for rooms, of whatever kind. Everything here blocks.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::statements::malformed;
 use crate::domain::{PersonId, RoomCode, RoomKind, UnixMillis};
@@ -15,19 +15,26 @@ pub(super) fn create_room(db: &Connection, code: RoomCode, at: UnixMillis) -> ru
 }
 
 pub(super) fn room(db: &Connection, code: RoomCode, who: Option<PersonId>) -> rusqlite::Result<Option<RoomKind>> {
-    db.prepare_cached(
-        "SELECT kind, one, other, workspace, name,
-             EXISTS (SELECT 1 FROM workspace_members AS members WHERE members.workspace = channels.workspace AND person = ?2)
-         FROM rooms LEFT JOIN channels ON room = code WHERE code = ?1",
-    )?
-    .query_row(params![code.as_str(), who.map(|who| who.0)], |row| {
-        let (one, other): (Option<i64>, Option<i64>) = (row.get(1)?, row.get(2)?);
-        let (workspace, name): (Option<String>, Option<String>) = (row.get(3)?, row.get(4)?);
-        let belongs = row.get(5)?;
-        let channel = workspace.as_deref().zip(name.as_deref());
-        let channel = channel.map(|(workspace, name)| (workspace, name, belongs));
-        let columns = KindColumns { kind: row.get(0)?, pair: one.zip(other), channel };
-        room_kind(&columns, who).map_err(|error| malformed(0, error))
-    })
-    .optional()
+    db.prepare_cached(&format!("SELECT {KIND} FROM {ROOMS} WHERE code = ?2"))?
+        .query_row(params![who.map(|who| who.0), code.as_str()], |row| kind(row, 0, who))
+        .optional()
+}
+
+/// Rooms, with what they are as channels.
+pub(super) const ROOMS: &str = "rooms LEFT JOIN channels ON channels.room = rooms.code";
+
+/// The columns of [`ROOMS`] that [`kind`] reads; `?1` is whoever asks.
+pub(super) const KIND: &str = "rooms.kind, rooms.one, rooms.other, channels.workspace, channels.name,
+    EXISTS (SELECT 1 FROM workspace_members AS members
+        WHERE members.workspace = channels.workspace AND members.person = ?1)";
+
+/// What kind of room it is for somebody, from the column `first` on.
+pub(super) fn kind(row: &Row<'_>, first: usize, who: Option<PersonId>) -> rusqlite::Result<RoomKind> {
+    let (one, other): (Option<i64>, Option<i64>) = (row.get(first + 1)?, row.get(first + 2)?);
+    let (workspace, name): (Option<String>, Option<String>) = (row.get(first + 3)?, row.get(first + 4)?);
+    let belongs = row.get(first + 5)?;
+    let channel = workspace.as_deref().zip(name.as_deref());
+    let channel = channel.map(|(workspace, name)| (workspace, name, belongs));
+    let columns = KindColumns { kind: row.get(first)?, pair: one.zip(other), channel };
+    room_kind(&columns, who).map_err(|error| malformed(first, error))
 }

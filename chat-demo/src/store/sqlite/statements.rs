@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::{deliveries, direct, visits};
+use super::{deliveries, direct, search, visits};
 use crate::domain::{
     Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
 };
@@ -58,6 +58,7 @@ pub(super) fn append(db: &Connection, room: RoomCode, drafts: Vec<Draft>) -> rus
                         direct::call(db, person.id, room, seq, draft.at)?;
                     }
                     visits::said(db, draft.author.id, room, seq)?;
+                    search::keep(db, room, seq, &draft.body)?;
                     let mentions = meant(&draft.body, draft.author.id, &known, &both);
                     if !mentions.is_empty() {
                         visits::mention(db, room, seq, draft.at, &mentions)?;
@@ -112,6 +113,7 @@ pub(super) fn change(
         state_code(message.state),
         attachment_text(message.attachment.as_deref())
     ])?;
+    search::keep(db, room, seq, &message.body)?;
     Ok(Changed::Done(message))
 }
 

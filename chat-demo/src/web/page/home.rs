@@ -73,7 +73,7 @@ pub(crate) fn home(
                 nav.card aria-labelledby="yours" { h2 #yours { "Your rooms" } (rooms(visits, None, person.map(|person| person.id))) }
             }
             p.hint {
-                @if person.is_some() { a href="/account" { "Your account" } " · " a href="/notifications" { "Notifications" } }
+                @if person.is_some() { a href="/account" { "Your account" } " · " a href="/notifications" { "Notifications" } " · " a href="/search" { "Search" } }
                 @else { a href="/account/login" { "Log in" } " if you have an account." }
             }
         },

@@ -8,6 +8,7 @@ mod layout;
 mod notice;
 mod notifications;
 mod room;
+mod search;
 mod visits;
 mod workspace;
 
@@ -18,4 +19,5 @@ pub(crate) use notice::one_button;
 pub(crate) use notice::{malformed_code, notice, reserved_code, sentence, unknown_room};
 pub(crate) use notifications::{Settings, notification_settings, notifications};
 pub(crate) use room::{RoomView, room};
+pub(crate) use search::{SearchView, search};
 pub(crate) use workspace::{Outcome, WorkspaceView, invitation, unknown_channel, workspace};

@@ -115,7 +115,7 @@ fn rooms_of(view: &RoomView<'_>) -> Markup {
                 @if let Some((workspace, _)) = view.channel { (siblings(view, workspace)) }
                 h2 { "Your rooms" }
                 (rooms(view.visits, Some(view.code), view.viewer.map(|viewer| viewer.id)))
-                p.hint { a href="/" { "Another room" } }
+                p.hint { a href={ "/search?room=" (view.code) } { "Search" } " · " a href="/" { "Another room" } }
                 form #leave method="post" action={ "/rooms/" (view.code) "/leave" } {
                     button.quiet { @if view.with.is_some() { "Close this conversation" } @else { "Leave this room" } }
                 }
@@ -228,6 +228,9 @@ fn log(view: &RoomView<'_>) -> Markup {
             }
         }
         ol #outbox.outbox aria-label="Messages on their way" {}
+        @if let (false, Some(last)) = (view.newest, view.messages.last()) {
+            a.earlier #later href={ "/rooms/" (view.code) "?around=" (last.seq) "#m-" (last.seq) } { "Later messages" }
+        }
         @if !view.newest {
             a.earlier href={ "/rooms/" (view.code) } { "To the latest messages" }
         }
@@ -253,7 +256,7 @@ fn item(code: RoomCode, message: &Message, viewer: Option<&Person>, first: bool)
     let action = (message.kind == Kind::Action).then_some("action");
     html! {
         li.message.(hue(author.id)).first[first].mine[mine].deleted[deleted].action[action.is_some()] data-state=[state] data-kind=[action]
-            data-seq=(message.seq) data-id=(message.client_id.as_str()) data-at=(message.at.0)
+            id={ "m-" (message.seq) } data-seq=(message.seq) data-id=(message.client_id.as_str()) data-at=(message.at.0)
             data-author=(author.id.0) data-name=(author.name)
             data-file=[message.attachment.as_deref().map(file_data)] data-mentions=[mentions_data(message)] {
             (avatar(author))

@@ -1,0 +1,8 @@
+//! What is looked for in messages, and where in a text it is found.
+
+mod query;
+mod words;
+
+pub(crate) use query::Term;
+pub use query::{MAX_QUERY_CHARS, MAX_QUERY_WORDS, Query, QueryError};
+pub(crate) use words::words;
