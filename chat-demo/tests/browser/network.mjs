@@ -78,7 +78,7 @@ await step("it is gone: what she writes waits, what he says is not lost", async 
 
 await step("it is back: she has what she missed, then what she wrote goes out", async () => {
   network.mend();
-  await connected(ada);
+  await connected(ada, 30_000);
   lines.push("written without a network");
   for (const page of [ada, bob]) {
     await shows(page, lines);

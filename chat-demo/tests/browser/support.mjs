@@ -48,8 +48,9 @@ export async function shows(page, messages) {
   assert.equal(await page.locator("#outbox > li").count(), 0, "nothing is left on its way");
 }
 
-export async function connected(page) {
-  await page.waitForFunction(() => document.querySelector("#status")?.dataset.state === "live");
+/** Waits until the page is connected; once it has been cut off for long, that takes up to its longest wait between two tries. */
+export async function connected(page, timeout = 10_000) {
+  await page.waitForFunction(() => document.querySelector("#status")?.dataset.state === "live", null, { timeout });
 }
 
 /** Makes a room, as somebody of this name. */
