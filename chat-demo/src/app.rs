@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::domain::account::Accounts;
 use crate::domain::buffer::MessageBuffer;
+use crate::domain::coordinator::{Coordinator, Hooks};
 use crate::domain::notification::{Couriers, Notifications};
 use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
@@ -39,6 +40,7 @@ const MAILS_A_SECOND: f64 = 5.0 / 86_400.0;
 /// ├── store                    the writer of the database
 /// ├── message_buffer           what rooms say, on its way to the store
 /// ├── presence                 who is online, away or gone
+/// ├── coordinator              has the operator's programs told of what starts
 /// ├── workspaces (dynamic)
 /// │   └── workspace:CODE …     transient, started on first use
 /// ├── rooms (dynamic)
@@ -58,6 +60,7 @@ pub struct App {
     workspaces: Workspaces,
     uploads: Uploads,
     notifications: Notifications,
+    hooks: Hooks,
 }
 
 /// Why the program does not start. Each says in one line what is wrong and what can be done.
@@ -127,6 +130,7 @@ impl App {
         supervisor::describe_metrics();
         let namespace = registry.namespace("production").expect("a good name");
         let store = Store::new(namespace.clone());
+        let listening = Hooks::new(&namespace);
         let presences = Presences::new(namespace.clone());
         let buffer = MessageBuffer::new(namespace.clone(), &limits);
         let rooms = Rooms::new(namespace.clone(), store.clone(), buffer.clone(), presences.clone(), limits);
@@ -183,6 +187,7 @@ impl App {
             .child(Store::child_spec(&namespace, place))
             .child(buffering)
             .child(Presences::child_spec(&namespace, limits))
+            .child(Coordinator::child_spec(&namespace, &notifications))
             .child(Workspaces::child_spec(&namespace))
             .child(Rooms::child_spec(&namespace))
             .child(uploads.child_spec())
@@ -192,7 +197,7 @@ impl App {
             .child(web::child_spec(&endpoint, web))
             .start()
             .await?;
-        Ok(Self { tree, address, rooms, workspaces, buffer, uploads, notifications })
+        Ok(Self { tree, address, rooms, workspaces, buffer, uploads, notifications, hooks: listening })
     }
 
     /// Where it listens.
@@ -208,6 +213,11 @@ impl App {
     /// The rooms.
     pub fn rooms(&self) -> &Rooms {
         &self.rooms
+    }
+
+    /// What starts and stops.
+    pub fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     /// The message buffer.

@@ -13,7 +13,7 @@ use crate::domain::upload::Uploads;
 use crate::domain::workspace::Workspaces;
 use crate::store::Store;
 
-/// Monitors every service for as long as it runs.
+/// Monitors every service for as long as it runs, and from before anybody can ask.
 pub(crate) fn child_spec(
     namespace: &Namespace,
     uploads: &Uploads,
@@ -33,8 +33,10 @@ pub(crate) fn child_spec(
                 uploads.monitor(period)?,
                 notifications.monitor(period)?,
             ];
+            cx.ready();
             cx.stopped().await;
             Ok::<_, MonitorError>(())
         }
     })
+    .ready_on_signal()
 }

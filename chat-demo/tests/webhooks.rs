@@ -9,6 +9,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chat_demo::config::Limits;
+use chat_demo::domain::coordinator::Hook;
 use chat_demo::domain::notification::HookEvent;
 use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
@@ -256,6 +257,35 @@ async fn the_operators_programs_hear_of_what_starts_and_stops() {
     let refused = Server::try_with(quick(), &["--memory"]).await.expect("it starts without any");
     refused.app.notifications().announce(HookEvent::ChannelStarted, json!({})).await.unwrap();
     assert_eq!(refused.app.notifications().statistics().await.unwrap().load.waiting, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workspaces_and_channels_are_told_of_when_they_start_and_rest() {
+    let mut receiver = Receiver::start().await;
+    let flags = ["--memory", "--hook-url", &receiver.url("/"), "--hook-secret", OPERATORS];
+    let mut limits = quick();
+    limits.room_idle = Duration::from_millis(500);
+    let server = Server::with(limits, &flags).await;
+    let mut heard = server.app.hooks().listen().unwrap();
+    let (ada, workspace, general) = server.team("Ada").await;
+    say(&ada, &general, "ada-0001", "Anybody here?").await;
+    let mut told = std::collections::HashMap::new();
+    while told.len() < 3 {
+        let received = receiver.next().await;
+        verify(OPERATORS, &received);
+        let body: Value = serde_json::from_str(received.text()).unwrap();
+        told.entry(body["type"].as_str().unwrap().to_owned()).or_insert(body["data"].clone());
+    }
+    assert_eq!(told["workspace_started"], json!({ "workspace": workspace }));
+    assert_eq!(told["channel_started"], json!({ "workspace": workspace, "room": general, "channel": "general" }));
+    assert_eq!(told["workspace_shutdown"], json!({ "workspace": workspace }));
+    // Those who listen within the program hear the same.
+    let mut hooks = Vec::new();
+    while hooks.len() < 3 {
+        hooks.push(heard.recv().await.unwrap());
+    }
+    let workspace = workspace.parse().unwrap();
+    assert!(hooks.contains(&Hook::WorkspaceStarted { workspace }), "{hooks:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ mod body;
 pub mod buffer;
 mod client_id;
 mod code;
+pub mod coordinator;
 mod direct;
 mod kind;
 mod login;

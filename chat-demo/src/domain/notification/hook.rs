@@ -14,7 +14,7 @@ pub enum HookEvent {
     WorkspaceStarted,
     /// The process of a channel is up.
     ChannelStarted,
-    /// A workspace and its channels are being stopped.
+    /// Nobody needs a workspace now, and its process ends.
     WorkspaceShutdown,
 }
 

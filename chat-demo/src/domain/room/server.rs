@@ -14,6 +14,7 @@ use super::{ChangeError, Entry, JoinError, PostError, Posted, Rooms, Welcome};
 use crate::config::Limits;
 use crate::domain::alarm::Alarm;
 use crate::domain::buffer::{MessageBuffer, Place};
+use crate::domain::coordinator::{Hook, Hooks};
 use crate::domain::presence::{Presences, Status, Update};
 use crate::domain::{Body, Draft, Person, PersonId, Revision, RoomCode, RoomKind, Seq, Visits};
 use crate::store::{Changed, Page, Store, StoreError, Stored};
@@ -99,6 +100,7 @@ pub(crate) struct RoomServer {
     buffer: MessageBuffer,
     presences: Presences,
     visits: Visits,
+    hooks: Hooks,
     limits: Limits,
     log: Log,
     members: Members,
@@ -116,7 +118,7 @@ pub(crate) struct RoomServer {
 impl RoomServer {
     /// A room that has not read its history yet.
     pub(super) fn new(code: RoomCode, kind: RoomKind, rooms: &Rooms) -> Self {
-        let Rooms { store, buffer, presences, visits, limits, .. } = rooms.clone();
+        let Rooms { namespace, store, buffer, presences, visits, limits, .. } = rooms.clone();
         Self {
             code,
             kind,
@@ -124,6 +126,7 @@ impl RoomServer {
             buffer,
             presences,
             visits,
+            hooks: Hooks::new(&namespace),
             limits,
             log: Log::empty(limits.recent_messages),
             members: Members::new(limits.leave_grace),
@@ -153,6 +156,9 @@ impl Server for RoomServer {
         cx.send_after(SETTLE, RoomMessage::Settled);
         cx.send_after(self.limits.room_idle, RoomMessage::Rest);
         telemetry::room_started();
+        if let RoomKind::Channel(channel) = &self.kind {
+            self.hooks.tell(Hook::channel_started(self.code, channel));
+        }
         tracing::info!(room = %self.code, last = %self.log.last(), "room is up");
         Ok(Init::Ready)
     }

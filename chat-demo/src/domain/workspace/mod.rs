@@ -23,6 +23,7 @@ use thiserror::Error;
 pub use self::channel::{Channel, ChannelName, ChannelNameError, MAX_CHANNEL_CHARS};
 pub use self::code::WorkspaceCode;
 use self::server::{WorkspaceMessage, WorkspaceServer};
+use super::coordinator::Hooks;
 use super::patience::Patience;
 use super::{Body, DisplayName, People, Person, PersonId, RoomCode};
 use crate::config::Limits;
@@ -398,10 +399,12 @@ impl Workspaces {
         }
         let all = self.namespace.wait_for(WORKSPACES, RESTART).await?;
         let (store, people, limits) = (self.store.clone(), self.people.clone(), self.limits);
-        let events = self.namespace.pubsub();
+        let (events, hooks) = (self.namespace.pubsub(), Hooks::new(&self.namespace));
         let spec = move || {
-            let (store, people, events) = (store.clone(), people.clone(), events.clone());
-            let server = move || WorkspaceServer::new(code, store.clone(), people.clone(), events.clone(), limits);
+            let (store, people, events, hooks) = (store.clone(), people.clone(), events.clone(), hooks.clone());
+            let server = move || {
+                WorkspaceServer::new(code, store.clone(), people.clone(), events.clone(), hooks.clone(), limits)
+            };
             ChildSpec::server(server).id(code.to_string()).restart(Restart::Transient).mailbox(MAILBOX)
         };
         Ok(all.start_or_get(&self.namespace, &*name, spec).await?)

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::logic::{Change, Roster, Times};
 use super::{BroadcastError, Channel, ConnectionId, WorkspaceCode, WorkspaceEvent};
 use crate::config::Limits;
+use crate::domain::coordinator::{Hook, Hooks};
 use crate::domain::{Body, People, Person, PersonId};
 use crate::store::{Admission, Opening, Store, StoreError};
 use crate::telemetry;
@@ -56,6 +57,7 @@ pub(crate) struct WorkspaceServer {
     store: Store,
     people: People,
     events: PubSub<WorkspaceEvent>,
+    hooks: Hooks,
     limits: Limits,
     roster: Roster,
     asked_at: Instant,
@@ -71,12 +73,13 @@ impl WorkspaceServer {
         store: Store,
         people: People,
         events: PubSub<WorkspaceEvent>,
+        hooks: Hooks,
         limits: Limits,
     ) -> Self {
         // A socket is closed when it is idle for so long: a connection that is not heard of for longer is none.
         let times = Times { idle: limits.workspace_idle, lease: limits.idle.max(limits.ping * 3) };
         let (now, roster) = (Instant::now(), Roster::new(times, Vec::new()));
-        Self { code, store, people, events, limits, roster, asked_at: now, idle_since: now, expiry_at: None }
+        Self { code, store, people, events, hooks, limits, roster, asked_at: now, idle_since: now, expiry_at: None }
     }
 
     fn publish(&self, event: WorkspaceEvent) -> usize {
@@ -165,6 +168,7 @@ impl WorkspaceServer {
             return Flow::Continue;
         }
         tracing::info!(workspace = %self.code, "nobody needs the workspace any more");
+        self.hooks.tell(Hook::WorkspaceShutdown { workspace: self.code });
         Flow::Stop(ExitReason::Normal)
     }
 }
@@ -213,7 +217,10 @@ impl Server for WorkspaceServer {
             }
             // If the store is down, the next rename or join mends it.
             WorkspaceMessage::Reload => drop(self.reload().await),
-            WorkspaceMessage::Started => drop(self.publish(WorkspaceEvent::Started)),
+            WorkspaceMessage::Started => {
+                self.publish(WorkspaceEvent::Started);
+                self.hooks.tell(Hook::WorkspaceStarted { workspace: self.code });
+            }
             WorkspaceMessage::Expire | WorkspaceMessage::Rest => {}
         }
         self.arm(cx);
