@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 use super::logic::{Decision, Outcome, Queue, Retries, too_early};
 use super::{Content, Couriers, Delivery, Letter, Statistics, TOPIC, Way};
 use crate::config::Limits;
+use crate::domain::alarm::Alarm;
 use crate::domain::presence::Presences;
 use crate::domain::{UnixMillis, VisitUpdate, Visits};
 use crate::store::{Claim, Claimed, Fate, Store, StoreError, WayChange};
@@ -64,7 +65,7 @@ pub(crate) struct NotificationServer {
     /// Whether it has nothing yet, so that what is its own is that of an incarnation before.
     fresh: bool,
     looking: Looking,
-    due_at: Option<std::time::Instant>,
+    alarm: Alarm,
 }
 
 /// Whether the store is being asked.
@@ -114,7 +115,7 @@ impl NotificationServer {
             statistics: Statistics::default(),
             fresh: true,
             looking: Looking::No,
-            due_at: None,
+            alarm: Alarm::default(),
         }
     }
 }
@@ -147,7 +148,7 @@ impl Server for NotificationServer {
                 self.send(cx);
             }
             NotificationMessage::Due => {
-                self.due_at = None;
+                self.alarm.rang();
                 self.send(cx);
             }
             NotificationMessage::Ended { number, again, result } => {
@@ -225,9 +226,9 @@ impl NotificationServer {
                 report.tell(again, result);
             });
         }
-        let Some(at) = self.queue.next_due().filter(|&at| self.due_at.is_none_or(|armed| at < armed)) else { return };
-        self.due_at = Some(at);
-        cx.send_after(at.saturating_duration_since(Instant::now().into_std()), NotificationMessage::Due);
+        if let Some(wait) = self.alarm.set(self.queue.next_due(), Instant::now().into_std()) {
+            cx.send_after(wait, NotificationMessage::Due);
+        }
     }
 
     fn ended(&mut self, number: i64, again: Option<Instant>, result: Option<(Way, Ended)>) {

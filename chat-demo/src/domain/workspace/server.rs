@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::logic::{Change, Roster, Times};
 use super::{BroadcastError, Channel, ConnectionId, WorkspaceCode, WorkspaceEvent};
 use crate::config::Limits;
+use crate::domain::alarm::Alarm;
 use crate::domain::coordinator::{Hook, Hooks};
 use crate::domain::{Body, People, Person, PersonId};
 use crate::store::{Admission, Opening, Store, StoreError};
@@ -63,7 +64,7 @@ pub(crate) struct WorkspaceServer {
     asked_at: Instant,
     idle_since: Instant,
     /// When the next look at what is over is due.
-    expiry_at: Option<std::time::Instant>,
+    alarm: Alarm,
 }
 
 impl WorkspaceServer {
@@ -79,7 +80,18 @@ impl WorkspaceServer {
         // A socket is closed when it is idle for so long: a connection that is not heard of for longer is none.
         let times = Times { idle: limits.workspace_idle, lease: limits.idle.max(limits.ping * 3) };
         let (now, roster) = (Instant::now(), Roster::new(times, Vec::new()));
-        Self { code, store, people, events, hooks, limits, roster, asked_at: now, idle_since: now, expiry_at: None }
+        Self {
+            code,
+            store,
+            people,
+            events,
+            hooks,
+            limits,
+            roster,
+            asked_at: now,
+            idle_since: now,
+            alarm: Alarm::default(),
+        }
     }
 
     fn publish(&self, event: WorkspaceEvent) -> usize {
@@ -154,10 +166,9 @@ impl WorkspaceServer {
     }
 
     fn arm(&mut self, cx: &mut Context<Self>) {
-        let next = self.roster.next_expiry();
-        let Some(at) = next.filter(|&at| self.expiry_at.is_none_or(|armed| at < armed)) else { return };
-        self.expiry_at = Some(at);
-        cx.send_after(at.saturating_duration_since(Instant::now().into_std()), WorkspaceMessage::Expire);
+        if let Some(wait) = self.alarm.set(self.roster.next_expiry(), Instant::now().into_std()) {
+            cx.send_after(wait, WorkspaceMessage::Expire);
+        }
     }
 
     fn rest(&self, cx: &mut Context<Self>) -> Flow {
@@ -195,7 +206,7 @@ impl Server for WorkspaceServer {
         match message {
             WorkspaceMessage::Rest => return Ok(self.rest(cx)),
             WorkspaceMessage::Expire => {
-                self.expiry_at = None;
+                self.alarm.rang();
                 let changes = self.roster.expire(Instant::now().into_std());
                 self.tell(changes);
                 self.arm(cx);
