@@ -37,7 +37,8 @@ pub(crate) struct ConnectionId(u64);
 
 /// What somebody is to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
+#[non_exhaustive]
+pub enum Status {
     /// There, and active a moment ago.
     Online,
     /// Not active for a while.
@@ -48,11 +49,12 @@ pub(crate) enum Status {
 
 /// Somebody is something else now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PresenceChange {
+#[non_exhaustive]
+pub struct PresenceChange {
     /// Who.
-    pub(crate) person: PersonId,
+    pub person: PersonId,
     /// What they are now.
-    pub(crate) status: Status,
+    pub status: Status,
 }
 
 /// What is published on [`UPDATES`].

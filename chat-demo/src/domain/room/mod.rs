@@ -11,6 +11,7 @@ mod server;
 mod tell;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +23,8 @@ use thiserror::Error;
 
 pub use entry::{EnterError, Entry};
 pub(crate) use find::Results;
-pub(crate) use outbox::{Closed, Event};
+pub(crate) use outbox::Closed;
+pub use outbox::Event;
 pub(crate) use tell::{TellError, Telling, Told};
 
 use self::logic::ConnectionId;

@@ -11,7 +11,8 @@ use crate::domain::{Message, Person, PersonId};
 
 /// Something that happened in a room.
 #[derive(Clone, Debug)]
-pub(crate) enum Event {
+#[non_exhaustive]
+pub enum Event {
     /// The next message.
     Message(Arc<Message>),
     /// A message was edited or deleted.

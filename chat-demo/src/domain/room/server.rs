@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::logic::{Applied, Changes, ConnectionId, Gap, Log, MemberChange, Members, Offer, Outgoing, Typing};
 use super::outbox::{Event, Outbox};
+use super::topics::Topics;
 use super::{ChangeError, Entry, JoinError, PostError, Posted, Rooms, Welcome};
 use crate::config::Limits;
 use crate::domain::alarm::Alarm;
@@ -109,6 +110,7 @@ pub(crate) struct RoomServer {
     revision: Revision,
     typing: Typing,
     outboxes: HashMap<ConnectionId, Outbox>,
+    topics: Topics,
     elsewhere: Elsewhere,
     idle_since: Instant,
     /// When to look who has been gone or silent.
@@ -135,6 +137,7 @@ impl RoomServer {
             revision: Revision::default(),
             typing: Typing::new(limits.typing_expiry),
             outboxes: HashMap::new(),
+            topics: Topics::new(&namespace, code),
             elsewhere: Elsewhere::Told,
             idle_since: Instant::now(),
             alarm: Alarm::default(),
@@ -431,6 +434,7 @@ impl RoomServer {
 
     /// Tells everybody; whoever is gone or does not keep up is let go.
     fn broadcast(&mut self, event: &Event, cx: &mut Context<Self>) {
+        self.topics.tell(event);
         let refused =
             |(&connection, outbox): (&ConnectionId, &Outbox)| (!outbox.offer(event.clone())).then_some(connection);
         let gone: Vec<ConnectionId> = self.outboxes.iter().filter_map(refused).collect();

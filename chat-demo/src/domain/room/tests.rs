@@ -232,3 +232,28 @@ async fn whoever_may_not_be_in_a_room_neither_joins_nor_says_nor_changes_anythin
     assert_eq!((welcome.recent.len(), welcome.members), (1, vec![bob.clone()]));
     assert_eq!(rooms.members(&rooms.enter(code, Some(ada.id)).await.unwrap()).await, [bob]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn parts_of_the_program_hear_what_happens_over_all_incarnations_and_nothing_of_other_rooms() {
+    let fixture = fixture("topics", Limits::default()).await;
+    let entry = fixture.rooms.enter(fixture.code, None).await.unwrap();
+    let mut heard = fixture.rooms.listen(&entry).unwrap();
+    let other = fixture.rooms.create().await.unwrap();
+    let mut elsewhere = fixture.rooms.listen(&fixture.rooms.enter(other, None).await.unwrap()).unwrap();
+    assert!(!fixture.is_awake(), "listening wakes nobody");
+
+    let (ada, _) = fixture.join(1, "Ada").await;
+    assert!(matches!(heard.recv().await, Ok(Event::Joined(who)) if who.id == PersonId(1)));
+    ada.typing(true);
+    assert!(matches!(heard.recv().await, Ok(Event::Typing(PersonId(1), true))));
+    post(&fixture, "client-a").await.unwrap();
+    assert!(matches!(heard.recv().await, Ok(Event::Typing(PersonId(1), false))));
+    assert!(matches!(heard.recv().await, Ok(Event::Message(message)) if message.seq == Seq(1)));
+    fixture.rooms.change(fixture.code, PersonId(1), Seq(1), None).await.unwrap();
+    assert!(matches!(heard.recv().await, Ok(Event::Changed(message)) if message.seq == Seq(1)));
+
+    assert!(fixture.rooms.kill(fixture.code).await);
+    post(&fixture, "client-b").await.unwrap();
+    assert!(matches!(heard.recv().await, Ok(Event::Message(message)) if message.seq == Seq(2)));
+    assert!(elsewhere.try_recv().is_err());
+}
