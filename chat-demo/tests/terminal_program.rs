@@ -5,14 +5,19 @@ mod support;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Mutex;
 
 use pty_process::{Pty, Size};
+use rustix::termios::{LocalModes, tcgetattr};
 use support::{PATIENCE, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Child;
 use tokio::time::timeout;
 
 const CHAT: &str = env!("CARGO_BIN_EXE_chat");
+
+/// A terminal is closed on exec only when it has been open for a moment: nobody else is started in between.
+static STARTING: Mutex<()> = Mutex::new(());
 
 /// The program in a terminal.
 struct InTerminal {
@@ -24,6 +29,7 @@ struct InTerminal {
 
 impl InTerminal {
     fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let _alone = STARTING.lock();
         let (pty, pts) = pty_process::open().expect("a terminal");
         pty.resize(Size::new(24, 80)).expect("a size");
         let mut command = pty_process::Command::new(CHAT).args(arguments).kill_on_drop(true);
@@ -68,12 +74,31 @@ impl InTerminal {
         assert!(sent.expect("kill is everywhere").success());
     }
 
+    /// Whether lines are edited and echoed by the terminal, as a shell has it.
+    fn is_cooked(&self) -> bool {
+        let modes = tcgetattr(&self.pty).expect("a terminal").local_modes;
+        modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
+    }
+
+    /// Waits until the whole process stands still.
+    async fn stopped(&self) {
+        let process =
+            rustix::process::Pid::from_raw(self.child.id().expect("it runs").cast_signed()).expect("a number");
+        let waiting = tokio::task::spawn_blocking(move || {
+            use rustix::process::{WaitId, WaitIdOptions, waitid};
+            waitid(WaitId::Pid(process), WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+        });
+        let status = timeout(PATIENCE, waiting).await.expect("it stops").expect("no panic").expect("a child");
+        assert!(status.is_some_and(|status| status.stopped()), "it is stopped");
+    }
+
     /// How it ends; the terminal is as it was.
     async fn ended(&mut self) -> ExitStatus {
         let shown = async { while self.show().await {} };
         timeout(PATIENCE, shown).await.expect("it ends");
         let screen = self.screen.screen();
         assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste(), "{}", self.text());
+        assert!(self.is_cooked());
         timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("a status")
     }
 }
@@ -105,7 +130,7 @@ async fn somebody_types_a_line_and_another_client_hears_it() {
 async fn a_signal_ends_it_and_gives_the_terminal_back() {
     let server = Server::start().await;
     let (_, code) = server.founder("Founder").await;
-    for (signal, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
+    for (signal, number) in [("TERM", 15), ("INT", 2), ("HUP", 1), ("QUIT", 3)] {
         let flags = [&*code, "--server", &server.address(), "--name", "Ada"];
         let mut chat = InTerminal::start(&flags, &[("NO_COLOR", "1")]);
         chat.sees("Connected").await;
@@ -124,14 +149,78 @@ async fn it_stops_for_a_while_and_comes_back() {
     let (_, code) = server.founder("Founder").await;
     let mut chat = InTerminal::start(&[&code, "--server", &server.address(), "--name", "Ada"], &[]);
     chat.sees("Connected").await;
-    chat.write("half a line\u{1a}").await;
-    let stopped = async { while chat.screen.screen().alternate_screen() && chat.show().await {} };
-    timeout(PATIENCE, stopped).await.expect("the terminal is given back");
-    chat.signal("CONT");
+    chat.write("half a line").await;
     chat.sees("half a line").await;
-    assert!(chat.screen.screen().alternate_screen());
+    for from_outside in [false, true] {
+        if from_outside {
+            chat.signal("TSTP")
+        } else {
+            chat.write("\u{1a}").await
+        }
+        let given_back = async { while chat.screen.screen().alternate_screen() && chat.show().await {} };
+        timeout(PATIENCE, given_back).await.expect("the terminal is given back");
+        chat.stopped().await;
+        assert!(chat.is_cooked() && !chat.screen.screen().hide_cursor(), "{from_outside}");
+        chat.signal("CONT");
+        chat.sees("half a line").await;
+        assert!(chat.screen.screen().alternate_screen() && !chat.is_cooked(), "{from_outside}");
+    }
     chat.write("\u{3}").await;
     assert_eq!(chat.ended().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_without_being_asked_it_takes_the_terminal_again_from_whoever_had_it() {
+    let server = Server::start().await;
+    let (_, code) = server.founder("Founder").await;
+    let mut chat = InTerminal::start(&[&code, "--server", &server.address(), "--name", "Ada"], &[]);
+    chat.sees("Connected").await;
+    chat.signal("STOP");
+    chat.stopped().await;
+    // A shell that has the terminal meanwhile, and leaves it as shells do.
+    let mut modes = tcgetattr(&chat.pty).unwrap();
+    modes.local_modes |= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
+    rustix::termios::tcsetattr(&chat.pty, rustix::termios::OptionalActions::Now, &modes).unwrap();
+    chat.screen = vt100::Parser::new(24, 80, 0);
+    chat.signal("CONT");
+    chat.sees("Connected").await;
+    assert!(chat.screen.screen().alternate_screen() && !chat.is_cooked());
+    chat.write("\u{3}").await;
+    assert_eq!(chat.ended().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_at_the_password_gives_the_terminal_back() {
+    let server = Server::start().await;
+    let (_, code) = server.founder("Founder").await;
+    let flags = [&*code, "--server", &server.address(), "--login", "ada-login"];
+    let mut chat = InTerminal::start(&flags, &[]);
+    chat.sees("Password: ").await;
+    assert!(!chat.is_cooked());
+    chat.signal("TSTP");
+    chat.stopped().await;
+    assert!(chat.is_cooked());
+    chat.signal("CONT");
+    let taken = async {
+        while chat.is_cooked() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, taken).await.expect("nothing is shown of what is written now");
+    chat.signal("TERM");
+    assert_eq!(chat.ended().await.code(), Some(128 + 15));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_ends_when_its_terminal_goes_away() {
+    let server = Server::start().await;
+    let (_, code) = server.founder("Founder").await;
+    let mut chat = InTerminal::start(&[&code, "--server", &server.address(), "--name", "Ada"], &[]);
+    chat.sees("Connected").await;
+    let InTerminal { pty, mut child, .. } = chat;
+    drop(pty);
+    let status = timeout(PATIENCE, child.wait()).await.expect("it ends").expect("a status");
+    assert!(matches!(status.code(), Some(1 | 129)), "without a panic: {status}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

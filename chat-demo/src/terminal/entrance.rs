@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers, read};
+use crossterm::event::{Event, EventStream, KeyCode, KeyEventKind, KeyModifiers};
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
+use futures_util::StreamExt;
 use thiserror::Error;
 
 use super::arguments::Arguments;
@@ -30,32 +31,53 @@ pub(crate) enum EntranceError {
     Password,
 }
 
-/// Comes in as the arguments say, and asks for what they do not say.
-pub(crate) async fn enter(arguments: &Arguments) -> Result<(Server, RoomCode), EntranceError> {
-    let (server, mut room) = place(arguments.place.as_deref().unwrap_or(&arguments.server), &arguments.server)?;
-    let mut server = Server::clone(&server);
+/// What is known before the server is asked: where to go, and as whom.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    server: Server,
+    room: Option<RoomCode>,
+    as_whom: AsWhom,
+}
+
+#[derive(Debug)]
+enum AsWhom {
+    /// By the session of an earlier time.
+    Resumed(String),
+    Account(String),
+    Guest(String),
+}
+
+/// Asks for what the arguments do not say, line by line.
+pub(crate) fn ask(arguments: &Arguments) -> Result<Asked, EntranceError> {
+    let (server, room) = place(arguments.place.as_deref().unwrap_or(&arguments.server), &arguments.server)?;
     let kept = match &arguments.session {
         Some(path) => session_file::read(path, server.origin())?,
         None => None,
     };
+    let room = match room {
+        Some(room) => Some(room),
+        None => ask_for_room()?,
+    };
     // Who says who they are does not go on as somebody else.
-    let resumed = kept.filter(|_| arguments.login.is_none() && arguments.name.is_none());
-    if room.is_none() {
-        room = ask_for_room()?;
-    }
-    if let Some(cookie) = resumed {
-        server.resume(cookie);
-    } else if let Some(login) = &arguments.login {
-        server.log_in(login, &password()?).await?;
-    } else {
-        let name = match &arguments.name {
-            Some(name) => name.clone(),
-            None => ask("Your name: ")?,
-        };
-        match room {
+    let as_whom = match (kept, &arguments.login, &arguments.name) {
+        (_, Some(login), _) => AsWhom::Account(login.clone()),
+        (_, None, Some(name)) => AsWhom::Guest(name.clone()),
+        (Some(cookie), None, None) => AsWhom::Resumed(cookie),
+        (None, None, None) => AsWhom::Guest(ask_line("Your name: ")?),
+    };
+    Ok(Asked { server, room, as_whom })
+}
+
+/// Comes in.
+pub(crate) async fn enter(arguments: &Arguments, asked: Asked) -> Result<(Server, RoomCode), EntranceError> {
+    let Asked { mut server, mut room, as_whom } = asked;
+    match as_whom {
+        AsWhom::Resumed(cookie) => server.resume(cookie),
+        AsWhom::Account(login) => server.log_in(&login, &password().await?).await?,
+        AsWhom::Guest(name) => match room {
             Some(room) => server.enter_as_guest(&name, room).await?,
             None => room = Some(server.create_room(Some(&name)).await?),
-        }
+        },
     }
     let room = match room {
         Some(room) => room,
@@ -70,7 +92,7 @@ pub(crate) async fn enter(arguments: &Arguments) -> Result<(Server, RoomCode), E
 /// The room to go to; none for a new one.
 fn ask_for_room() -> io::Result<Option<RoomCode>> {
     loop {
-        let written = ask("Code of the room, empty for a new one: ")?;
+        let written = ask_line("Code of the room, empty for a new one: ")?;
         match written.parse::<RoomCode>() {
             _ if written.is_empty() => return Ok(None),
             Ok(code) => return Ok(Some(code)),
@@ -79,15 +101,15 @@ fn ask_for_room() -> io::Result<Option<RoomCode>> {
     }
 }
 
-fn password() -> Result<String, EntranceError> {
+async fn password() -> Result<String, EntranceError> {
     match std::env::var(PASSWORD) {
         Ok(password) => Ok(password),
         Err(std::env::VarError::NotUnicode(_)) => Err(EntranceError::Password),
-        Err(std::env::VarError::NotPresent) => Ok(ask_hidden("Password: ")?),
+        Err(std::env::VarError::NotPresent) => Ok(ask_hidden("Password: ").await?),
     }
 }
 
-fn ask(question: &str) -> io::Result<String> {
+fn ask_line(question: &str) -> io::Result<String> {
     let mut screen = io::stdout();
     screen.write_all(question.as_bytes())?;
     screen.flush()?;
@@ -99,7 +121,7 @@ fn ask(question: &str) -> io::Result<String> {
 }
 
 /// Asks for something that nobody is to see; nothing is shown of it from before the question is.
-fn ask_hidden(question: &str) -> io::Result<String> {
+async fn ask_hidden(question: &str) -> io::Result<String> {
     struct Hidden;
     impl Drop for Hidden {
         fn drop(&mut self) {
@@ -113,8 +135,10 @@ fn ask_hidden(question: &str) -> io::Result<String> {
     screen.write_all(question.as_bytes())?;
     screen.flush()?;
     let mut answer = String::new();
+    let mut events = EventStream::new();
     loop {
-        let Event::Key(key) = read()? else { continue };
+        let event = events.next().await.ok_or(io::ErrorKind::UnexpectedEof)??;
+        let Event::Key(key) = event else { continue };
         match (key.code, key.modifiers) {
             _ if key.kind == KeyEventKind::Release => {}
             (KeyCode::Enter, _) => return Ok(answer),

@@ -2,17 +2,16 @@
 
 use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use clap::Parser;
 use crossterm::event::EventStream;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::Arguments;
 use super::entrance;
 use super::run::run;
+use super::signals::Signals;
 use super::terminal_guard::{self, TerminalGuard};
 
 /// Added to the number of a signal, as shells do.
@@ -41,34 +40,28 @@ fn talk(arguments: &Arguments) -> Result<ExitCode, Box<dyn std::error::Error>> {
     // One thread: what this program does is to wait.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let talked = runtime.block_on(async {
-        let (server, room) = entrance::enter(arguments).await?;
-        let ended = AtomicU8::new(0);
-        let stop = stopped(&ended)?;
+        let asked = entrance::ask(arguments)?;
+        // From here on a signal ends nothing by itself.
+        let signals = Signals::listen()?;
+        let (server, room) = tokio::select! {
+            entered = entrance::enter(arguments, asked) => entered?,
+            ended = signals.end() => return Ok(ended.map(|()| code(&signals))?),
+        };
         let mut guard = TerminalGuard::take()?;
         let mut terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
-        let talked = run(&mut terminal, &mut guard, EventStream::new(), server, room, stop).await;
+        let talked = run(&mut terminal, &mut guard, EventStream::new(), server, room, signals.stream()).await;
         drop(guard);
-        talked?;
-        Ok(match ended.load(Ordering::Relaxed) {
-            0 => ExitCode::SUCCESS,
-            signal => ExitCode::from(SIGNALLED + signal),
-        })
+        // Whoever was asked to end may have lost the terminal as well.
+        if signals.ended_by().is_none() {
+            talked?;
+        }
+        Ok(code(&signals))
     });
     // The thread that reads the keyboard cannot be asked to stop.
     runtime.shutdown_background();
     talked
 }
 
-/// Done when a signal asks the program to end; its number is left in `ended`.
-fn stopped(ended: &AtomicU8) -> std::io::Result<impl Future<Output = ()>> {
-    let (mut hangup, mut interrupt) = (signal(SignalKind::hangup())?, signal(SignalKind::interrupt())?);
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        let kind = tokio::select! {
-            _ = hangup.recv() => SignalKind::hangup(),
-            _ = interrupt.recv() => SignalKind::interrupt(),
-            _ = terminate.recv() => SignalKind::terminate(),
-        };
-        ended.store(u8::try_from(kind.as_raw_value()).unwrap_or_default(), Ordering::Relaxed);
-    })
+fn code(signals: &Signals) -> ExitCode {
+    signals.ended_by().map_or(ExitCode::SUCCESS, |signal| ExitCode::from(SIGNALLED + signal))
 }

@@ -44,6 +44,28 @@ pub trait Host {
     fn suspend(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    /// The program was stopped without being asked, and goes on: others may have used the terminal meanwhile. Afterwards
+    /// the window is drawn anew.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal does not work any more.
+    fn resume(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What the system asks of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Signal {
+    /// To end.
+    End,
+    /// To stop until it is wanted back.
+    Stop,
+    /// To go on.
+    Continue,
 }
 
 /// Why the program cannot go on.
@@ -58,9 +80,9 @@ pub enum RunError {
     Panicked,
 }
 
-/// Talks in a room of `server`, and in those that are gone to from there, until the person leaves or `stop` is done.
+/// Talks in a room of `server`, and in those that are gone to from there, until the person leaves or a signal asks it to end.
 ///
-/// `input` is what the terminal tells of keys; its end is the end.
+/// `input` is what the terminal tells of keys; its end is the end. That of `signals` only means that no more of them come.
 ///
 /// # Errors
 ///
@@ -71,10 +93,10 @@ pub async fn run<B: Backend<Error: Send + Sync + 'static>>(
     input: impl Stream<Item = io::Result<Input>>,
     server: Server,
     room: RoomCode,
-    stop: impl Future<Output = ()>,
+    signals: impl Stream<Item = Signal>,
 ) -> Result<(), RunError> {
     let mut input = std::pin::pin!(input);
-    let mut stop = std::pin::pin!(stop);
+    let mut signals = std::pin::pin!(signals.fuse());
     let mut chat = Chat::new(server.origin(), room, (80, 24), Instant::now().into_std());
     chat.zone = TimeZone::system();
     let (events, mut happened) = mpsc::channel(EVENTS);
@@ -110,7 +132,14 @@ pub async fn run<B: Backend<Error: Send + Sync + 'static>>(
             }
         };
         tokio::select! {
-            () = &mut stop => break 'talk,
+            Some(signal) = signals.next() => {
+                match signal {
+                    Signal::End => break 'talk,
+                    Signal::Stop => host.suspend().map_err(RunError::Terminal)?,
+                    Signal::Continue => host.resume().map_err(RunError::Terminal)?,
+                }
+                forget(terminal).map_err(failed)?;
+            }
             key = input.next() => match key {
                 Some(key) => handle_input(&mut chat, key.map_err(RunError::Terminal)?),
                 None => break 'talk,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::io;
 
 use chat_demo::domain::RoomCode;
-use chat_demo::terminal::{Host, RunError, Server, run};
+use chat_demo::terminal::{Host, RunError, Server, Signal, run};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use futures_util::stream;
 use ratatui::Terminal;
@@ -71,8 +71,11 @@ impl Person {
         let running = tokio::spawn(async move {
             let input = stream::poll_fn(move |cx| pressed.poll_recv(cx));
             let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a window");
-            let stop = async { drop(stopped.await) };
-            run(&mut terminal, &mut Watched(shown), input, server, code, stop).await
+            let signals = stream::once(async {
+                drop(stopped.await);
+                Signal::End
+            });
+            run(&mut terminal, &mut Watched(shown), input, server, code, signals).await
         });
         Self { keys, windows, window: String::new(), stop: Some(stop), running }
     }

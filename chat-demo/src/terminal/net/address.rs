@@ -1,7 +1,5 @@
 //! Where the server is.
 
-use std::sync::Arc;
-
 use hyper::Uri;
 use hyper::http::uri::Scheme;
 use thiserror::Error;
@@ -99,12 +97,11 @@ impl std::fmt::Debug for Server {
 }
 
 /// What somebody has written as the place to go to: the code of a room on `server`, or an address.
-pub(crate) fn place(written: &str, server: &str) -> Result<(Arc<Server>, Option<RoomCode>), AddressError> {
-    if let Ok(code) = written.parse::<RoomCode>() {
-        return Ok((Server::at(server)?.0.into(), Some(code)));
+pub(crate) fn place(written: &str, server: &str) -> Result<(Server, Option<RoomCode>), AddressError> {
+    match written.parse::<RoomCode>() {
+        Ok(code) => Ok((Server::at(server)?.0, Some(code))),
+        Err(_) => Server::at(written),
     }
-    let (server, room) = Server::at(written)?;
-    Ok((server.into(), room))
 }
 
 #[cfg(test)]
