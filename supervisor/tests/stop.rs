@@ -66,6 +66,27 @@ async fn s5_1_a_child_has_its_shutdown_time_and_is_then_aborted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s5_1_who_does_not_stop_in_its_time_is_told_of() {
+    let events = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let _guard = tracing::subscriber::set_default(support::Collect(Arc::clone(&events)));
+    let told = || std::mem::take(&mut *events.lock().unwrap()).join("\n");
+    let (_, _) = stopped(obedient(SECOND), Shutdown::Timeout(SECOND * 7)).await;
+    let (_, _) = stopped(obedient(SECOND), Shutdown::BrutalKill).await;
+    assert!(!told().contains("in its time"), "what was meant, or went well");
+    let (_, _) = stopped(deaf(), Shutdown::Timeout(SECOND * 7)).await;
+    let said = told();
+    let line = said.lines().find(|line| line.contains("did not stop in its time")).expect("it is told");
+    assert!(line.starts_with("WARN") && line.contains("child=deaf") && line.contains("incarnation=1"), "{line}");
+
+    let rooms = DynamicSupervisor::new().start().await.unwrap();
+    let _room = rooms.start_child(deaf()).await.unwrap();
+    rooms.stop().await;
+    let said = told();
+    let line = said.lines().find(|line| line.contains("did not stop in its time")).expect("it is told");
+    assert!(line.starts_with("WARN") && line.contains("child=deaf"), "{line}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn s5_1_brutal_kill_aborts_at_once_and_infinity_waits() {
     let (reason, time) = stopped(obedient(Duration::ZERO), Shutdown::BrutalKill).await;
     assert_eq!((reason, time.as_secs()), (Some(ExitReason::Killed), 0));

@@ -178,6 +178,9 @@ impl Engine {
             return;
         }
         self.deadlines.extend(stage.deadline().map(|until| Reverse((until, at.index, at.generation))));
+        if !overdue {
+            tracing::warn!(child = %core.id(), incarnation = core.incarnation(), "did not stop in its time");
+        }
         core.intend(if overdue { Intent::Overdue } else { Intent::TimedOut });
         if let Some(abort) = abort {
             abort.abort();

@@ -33,6 +33,10 @@ impl Engine<'_> {
                 }
             }
             Action::Abort { key, timed_out, returns } => {
+                if timed_out && let Some(child) = self.children.get(&key) {
+                    let core = child.spec.starter.core();
+                    tracing::warn!(child = %core.id(), incarnation = core.incarnation(), "did not stop in its time");
+                }
                 let intent = if timed_out { Intent::TimedOut } else { Intent::Kill };
                 self.abort(key, intent, returns);
             }
