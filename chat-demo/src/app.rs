@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use registry::ServiceRegistry;
-use supervisor::{Strategy, Supervisor, SupervisorRef, Tree};
+use supervisor::{ChildSpec, Run, Strategy, Supervisor, SupervisorRef, Tree};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,9 +23,11 @@ use crate::domain::room::Rooms;
 use crate::domain::upload::{Ffmpeg, Folder, Uploads};
 use crate::domain::workspace::Workspaces;
 use crate::domain::{People, Visits};
+use crate::restart::{optional, vital};
+use crate::shutdown::bounded;
 use crate::store::{Location, OpenError, Place, Store};
 use crate::web::{self, Assets, Bounds, Cookies, Doors, Endpoint, LiveSessions, Origins, Web};
-use crate::{health, telemetry};
+use crate::{health, restart, telemetry};
 
 /// Mails that ask for a confirmation, by one person or to one address, at once and in the long run: five a day.
 #[cfg(feature = "email")]
@@ -36,24 +39,31 @@ const MAILS_A_SECOND: f64 = 5.0 / 86_400.0;
 ///
 /// ```text
 /// chat-demo (one_for_one)
-/// ├── metrics                  folds samples together
 /// ├── store                    the writer of the database
-/// ├── message_buffer           what rooms say, on its way to the store
-/// ├── presence                 who is online, away or gone
-/// ├── coordinator              has the operator's programs told of what starts
-/// ├── workspaces (dynamic)
-/// │   └── workspace:CODE …     transient, started on first use
-/// ├── rooms (dynamic)
-/// │   └── room:CODE …          transient, started on first use
-/// ├── uploads                  looks at files, and publishes them
-/// ├── notifications            lets out of the chat what mentions people
+/// ├── metrics                  folds samples together
+/// ├── coordinator              has the operator's programs told of what starts and stops
+/// ├── services (one_for_one)
+/// │   ├── message_buffer       what rooms say, on its way to the store
+/// │   ├── presence             who is online, away or gone
+/// │   ├── notifications        lets out of the chat what mentions people
+/// │   ├── uploads              looks at files, and publishes them
+/// │   ├── workspaces (dynamic)
+/// │   │   └── CODE …           transient, started on first use, named workspace:CODE
+/// │   └── rooms (dynamic)
+/// │       └── CODE …           transient, started on first use, named room:CODE
 /// ├── health                   asks the services whether they work
 /// ├── sessions                 asks the store whether those with sockets go on
 /// └── web                      pages and sockets
 /// ```
+///
+/// Names and topics are no processes: the registry is a table that all share, and a topic is a list in it, so that neither can
+/// crash or has to be started again; what a process had there goes with it. Nobody's crash takes a neighbour along, and all of it
+/// is started in this order and ends in the reverse of it.
 #[derive(Debug)]
 pub struct App {
     tree: Tree<SupervisorRef>,
+    /// How long its stop may take.
+    whole: Duration,
     address: SocketAddr,
     rooms: Rooms,
     buffer: MessageBuffer,
@@ -180,24 +190,30 @@ impl App {
             stop: CancellationToken::new(),
             sockets: TaskTracker::new(),
         };
+        let ((restarts, period), whole) = (restart::BUDGET, limits.shutdown);
+        let services = Supervisor::new(Strategy::OneForOne)
+            .id("services")
+            .budget(restarts, period)
+            .child(vital(bounded(buffering, whole)))
+            .child(optional(bounded(Presences::child_spec(&namespace, limits), whole)))
+            .child(optional(bounded(notifications.child_spec(), whole)))
+            .child(optional(bounded(uploads.child_spec(), whole)))
+            .child(optional(Workspaces::child_spec(&namespace)))
+            .child(vital(Rooms::child_spec(&namespace)));
+        let health = health::child_spec(&namespace, &uploads, &notifications, config.health_period);
         let tree = Supervisor::new(Strategy::OneForOne)
             .id("chat-demo")
-            .budget(10, Duration::from_secs(10))
-            .child(telemetry::upkeep(metrics))
-            .child(Store::child_spec(&namespace, place))
-            .child(buffering)
-            .child(Presences::child_spec(&namespace, limits))
-            .child(Coordinator::child_spec(&namespace, &notifications))
-            .child(Workspaces::child_spec(&namespace))
-            .child(Rooms::child_spec(&namespace))
-            .child(uploads.child_spec())
-            .child(notifications.child_spec())
-            .child(health::child_spec(&namespace, &uploads, &notifications, config.health_period))
-            .child(sessions)
-            .child(web::child_spec(&endpoint, web))
+            .budget(restarts, period)
+            .child(vital(bounded(Store::child_spec(&namespace, place), whole)))
+            .child(optional(bounded(telemetry::upkeep(metrics), whole)))
+            .child(optional(bounded(Coordinator::child_spec(&namespace, &notifications), whole)))
+            .child(vital(ChildSpec::supervisor(services)))
+            .child(optional(bounded(health, whole)))
+            .child(optional(bounded(sessions, whole)))
+            .child(vital(bounded(web::child_spec(&endpoint, web), whole)))
             .start()
             .await?;
-        Ok(Self { tree, address, rooms, workspaces, buffer, uploads, notifications, hooks: listening })
+        Ok(Self { tree, whole, address, rooms, workspaces, buffer, uploads, notifications, hooks: listening })
     }
 
     /// Where it listens.
@@ -245,7 +261,17 @@ impl App {
         &self.tree
     }
 
-    /// The tree itself, to be run until a signal comes.
+    /// Runs until a signal comes or the program cannot help itself, and ends in order: within `--shutdown`, or 5 seconds more for
+    /// what does not even end when aborted. The code says why, as for [`supervisor::Run`].
+    ///
+    /// # Panics
+    ///
+    /// When no handlers can be installed for the signals.
+    pub async fn run(self) -> ExitCode {
+        Run::new(self.tree).deadline(self.whole).run().await
+    }
+
+    /// The tree itself.
     pub fn into_tree(self) -> Tree<SupervisorRef> {
         self.tree
     }

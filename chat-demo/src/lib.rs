@@ -9,6 +9,8 @@ mod calls;
 pub mod config;
 pub mod domain;
 mod health;
+mod restart;
+mod shutdown;
 pub mod store;
 pub mod telemetry;
 #[cfg(feature = "tui")]

@@ -36,7 +36,7 @@ async fn main() -> ExitCode {
     match start(layered.config).await {
         Ok(app) => {
             println!("{}", app.url());
-            supervisor::run(app.into_tree()).await
+            app.run().await
         }
         Err(error) => {
             eprintln!("chat-demo: {error}");

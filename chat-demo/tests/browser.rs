@@ -7,6 +7,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use supervisor::testing::Chaos;
 use support::clamd::{Clamd, eicar};
 use support::{ADMIN_TOKEN, Server, program};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -69,7 +70,7 @@ async fn two_browsers_talk_while_the_message_buffer_is_killed() {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = asked.accept().await {
             let _head = stream.read(&mut [0; 4096]).await;
-            let killed = tree.kill_child("message_buffer").await.is_ok();
+            let killed = Chaos::of(&tree, 0).kill("message_buffer").is_ok();
             let status = if killed { "200 OK" } else { "500 Internal Server Error" };
             let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             let _ = stream.write_all(answer.as_bytes()).await;

@@ -20,7 +20,7 @@ async fn the_room_is_killed_under_load() {
     let killer = server.stranger();
     let kills = std::cell::Cell::new(0);
     four_talk_while(&server, async |code| {
-        if kills.get() < 30 {
+        if kills.get() < 10 {
             kills.set(kills.get() + u32::from(killer.kill(code).await == 200));
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -8,6 +8,7 @@ use chat_demo::config::Limits;
 use chat_demo::domain::upload::{Stage, Step, UploadEvent};
 use image::{ImageFormat, RgbImage};
 use serde_json::Value;
+use supervisor::testing::Chaos;
 use support::clamd::{Clamd, eicar};
 use support::files::{asked_to_scan, exchange, form, get, head, left, send};
 use support::{PATIENCE, Server, program, wide};
@@ -307,7 +308,7 @@ async fn a_service_that_is_killed_in_the_middle_of_a_job_publishes_nothing() {
     let killing = async {
         let stream = asked_to_scan(&scanner).await;
         assert_eq!(left(folder.path()), (0, 1), "it is in quarantine");
-        server.app.tree().kill_child("uploads").await.unwrap();
+        Chaos::of(server.app.tree(), 0).kill("uploads").unwrap();
         stream
     };
     let bytes = vec![7; 100_000];

@@ -171,9 +171,10 @@ pub struct Limits {
     /// Notifications that did not arrive and are kept for the operator. Of further ones the oldest go
     #[arg(long, env = "CHAT_DEAD_LETTERS", default_value = "1000", value_parser = count, value_name = "N", hide_short_help = true)]
     pub dead_letters: usize,
-    /// How long open sockets may take to close when the program ends
-    #[arg(long, env = "CHAT_DRAIN", default_value = "3s", value_parser = time, value_name = "TIME", hide_short_help = true)]
-    pub drain: Duration,
+    /// How long the program may take to end, all in all: sockets to close, what is under way to be stored. Each part has its
+    /// share; what takes longer is aborted and named in the log
+    #[arg(long, env = "CHAT_SHUTDOWN", default_value = "24s", value_parser = time, value_name = "TIME", hide_short_help = true)]
+    pub shutdown: Duration,
 }
 
 impl Default for Limits {

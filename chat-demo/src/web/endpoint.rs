@@ -23,6 +23,10 @@ use tokio_util::task::TaskTracker;
 
 use super::address::Peer;
 use super::{Web, router};
+use crate::shutdown;
+
+/// Its id in the tree.
+const ID: &str = "web";
 
 /// How long the endpoint rests when the system has no file descriptors left for another connection.
 const REST: Duration = Duration::from_millis(100);
@@ -58,7 +62,7 @@ impl Endpoint {
 /// How to run it. `web` is what each incarnation begins with, but for its stop and its sockets.
 pub(crate) fn child_spec(endpoint: &Endpoint, web: Web) -> ChildSpec<ChildRef> {
     let listener = Arc::clone(&endpoint.listener);
-    ChildSpec::task("web", move |cx| {
+    ChildSpec::task(ID, move |cx| {
         let web = Web { stop: cx.token(), sockets: TaskTracker::new(), ..web.clone() };
         serve(cx, Arc::clone(&listener), web)
     })
@@ -97,7 +101,7 @@ async fn serve(cx: TaskContext, listener: Arc<TcpListener>, web: Web) -> Result<
     web.sockets.close();
     connections.close();
     let drained = async { tokio::join!(web.sockets.wait(), connections.wait()) };
-    if timeout(web.limits.drain, drained).await.is_err() {
+    if timeout(shutdown::within(ID, web.limits.shutdown), drained).await.is_err() {
         tracing::warn!(sockets = web.sockets.len(), connections = connections.len(), "not all closed in time");
     }
     Ok(())

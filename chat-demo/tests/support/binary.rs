@@ -25,8 +25,13 @@ impl Running {
         Self::spawn(chat_demo(arguments))
     }
 
-    pub fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("it starts");
+    pub fn spawn(command: Command) -> Self {
+        Self::spawn_with_log(command, Stdio::inherit())
+    }
+
+    /// As [`spawn`](Self::spawn), with the log going there.
+    pub fn spawn_with_log(mut command: Command, log: impl Into<Stdio>) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("it starts");
         let mut url = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).expect("a line");
         let address = url.trim().strip_prefix("http://").and_then(|rest| rest.strip_suffix('/')).map(str::to_owned);

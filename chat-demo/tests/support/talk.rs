@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use supervisor::testing::Chaos;
+
 use super::{Server, Visitor};
 
 /// Says `count` things, each as soon as the one before is acknowledged, and reads all that `total` people said.
@@ -65,12 +67,11 @@ pub async fn four_talk_while(server: &Server, harm: impl AsyncFn(&str)) {
     assert_eq!(later.messages(PEOPLE * EACH).await, whole.unwrap());
 }
 
-/// Kills a child of the root five times while people talk; more would be more than the root puts up with.
+/// Kills the process of this id five times while people talk; a moment longer passes before it is back from one time to the next.
 pub async fn kill_children_under_load(server: &Server, child: &str) {
     let kills = Cell::new(0);
     four_talk_while(server, async |_| {
-        if kills.get() < 5 {
-            server.app.tree().kill_child(child.to_owned()).await.expect("a child to kill");
+        if kills.get() < 5 && Chaos::of(server.app.tree(), 0).kill(child).is_ok() {
             kills.set(kills.get() + 1);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -21,9 +21,13 @@ use self::server::{BufferMessage, BufferServer};
 use super::{Draft, RoomCode};
 use crate::calls::{self, NoAnswer};
 use crate::config::Limits;
+use crate::shutdown;
 use crate::store::{Store, StoreError, Stored};
 
-const BUFFER: Service<ServerRef<BufferServer>> = Service::new("message_buffer");
+/// Its id in the tree, and its name.
+const ID: &str = "message_buffer";
+
+const BUFFER: Service<ServerRef<BufferServer>> = Service::new(ID);
 
 /// The topic of its statistics.
 pub(crate) const TOPIC: &str = "message_buffer:stats";
@@ -45,6 +49,8 @@ const ASK: Duration = Duration::from_secs(1);
 pub struct MessageBuffer {
     namespace: Namespace,
     rules: Arc<Rules>,
+    /// How long what is left at the end may take to be stored.
+    flush: Duration,
     places: Places,
 }
 
@@ -121,16 +127,17 @@ impl MessageBuffer {
             writes: WRITES,
             patience: limits.store_patience,
         };
-        Self { namespace, rules: Arc::new(rules), places: Places::new(limits.buffer) }
+        let flush = shutdown::within(ID, limits.shutdown);
+        Self { namespace, rules: Arc::new(rules), flush, places: Places::new(limits.buffer) }
     }
 
     /// How to run it.
     pub(crate) fn child_spec(&self, store: &Store) -> ChildSpec<ServerRef<BufferServer>> {
         let (store, topics) = (store.clone(), self.namespace.pubsub());
-        let rules = *self.rules;
+        let (rules, flush) = (*self.rules, self.flush);
         let places = self.places.clone();
-        ChildSpec::server(move || BufferServer::new(store.clone(), topics.clone(), rules, places.clone()))
-            .id("message_buffer")
+        ChildSpec::server(move || BufferServer::new(store.clone(), topics.clone(), rules, flush, places.clone()))
+            .id(ID)
             .mailbox(MAILBOX)
             .name(&self.namespace, BUFFER)
     }

@@ -34,15 +34,14 @@ pub(super) type RoomResult = Result<Vec<Stored>, StoreError>;
 /// How far apart those who listen are told.
 const TOGETHER: Duration = Duration::from_secs(1);
 
-/// How long the store is asked at the end to take what is left.
-const FLUSH: Duration = Duration::from_secs(3);
-
 /// What rooms want to be stored.
 #[derive(Debug)]
 pub(crate) struct BufferServer {
     store: Store,
     topics: PubSub<BufferStats>,
     most: usize,
+    /// How long the store is asked at the end to take what is left.
+    flush: Duration,
     places: Places,
     batches: Batches<RoomCode, Part>,
     stats: BufferStats,
@@ -60,11 +59,18 @@ struct Part {
 
 impl BufferServer {
     /// Nothing waits.
-    pub(super) fn new(store: Store, topics: PubSub<BufferStats>, rules: Rules, places: Places) -> Self {
+    pub(super) fn new(
+        store: Store,
+        topics: PubSub<BufferStats>,
+        rules: Rules,
+        flush: Duration,
+        places: Places,
+    ) -> Self {
         Self {
             store,
             topics,
             most: rules.most,
+            flush,
             places,
             batches: Batches::new(rules),
             stats: BufferStats::default(),
@@ -131,7 +137,7 @@ impl Server for BufferServer {
                 replies.into_iter().zip(results).for_each(|(reply, result)| reply.send(result));
             }
         };
-        if timeout(FLUSH, flush).await.is_err() {
+        if timeout(self.flush, flush).await.is_err() {
             tracing::error!(%reason, "the store did not take what was left");
         }
     }

@@ -48,7 +48,10 @@ use super::presence::Presences;
 use crate::config::Limits;
 use crate::store::{SessionToken, Store, StoreError};
 
-const NOTIFICATIONS: Service<ServerRef<NotificationServer>> = Service::new("notifications");
+/// Its id in the tree, and its name.
+const ID: &str = "notifications";
+
+const NOTIFICATIONS: Service<ServerRef<NotificationServer>> = Service::new(ID);
 
 /// The topic of the statistics, told after each change.
 pub(crate) const TOPIC: &str = "notifications:stats";
@@ -118,7 +121,7 @@ impl Notifications {
             NotificationServer::new(store, presences, visits, couriers, namespace.pubsub(), owner, limits)
         };
         let mailbox = self.limits.notification_batch.saturating_add(MORE);
-        ChildSpec::server(server).id("notifications").mailbox(mailbox).name(&self.namespace, NOTIFICATIONS)
+        ChildSpec::server(server).id(ID).mailbox(mailbox).name(&self.namespace, NOTIFICATIONS)
     }
 
     /// Keeps what is to go out. When it returns, it is stored, and goes out whatever is killed then.

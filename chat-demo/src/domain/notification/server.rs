@@ -12,11 +12,12 @@ use supervisor::{Context, Failure, Flow, Init, Reply, Server, ServerRef};
 use tokio::time::{Instant, timeout};
 
 use super::logic::{Decision, Outcome, Queue, Retries, too_early};
-use super::{Content, Couriers, Delivery, Letter, Statistics, TOPIC, Way};
+use super::{Content, Couriers, Delivery, ID, Letter, Statistics, TOPIC, Way};
 use crate::config::Limits;
 use crate::domain::alarm::Alarm;
 use crate::domain::presence::Presences;
 use crate::domain::{UnixMillis, VisitUpdate, Visits};
+use crate::shutdown;
 use crate::store::{Claim, Claimed, Fate, Store, StoreError, WayChange};
 use crate::telemetry;
 
@@ -162,7 +163,7 @@ impl Server for NotificationServer {
 
     async fn terminate(&mut self, _reason: &ExitReason) {
         // So that nobody waits until it is no longer its own; without it, somebody does.
-        let _ = timeout(REST, self.shared.store.release(&self.owner)).await;
+        let _ = timeout(shutdown::within(ID, self.limits.shutdown), self.shared.store.release(&self.owner)).await;
     }
 }
 

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use registry::{Monitor, MonitorError, Namespace, Service};
-use supervisor::{ChildSpec, DynamicSupervisor, DynamicSupervisorRef, Restart, ServerRef};
+use supervisor::{ChildSpec, DynamicSupervisor, DynamicSupervisorRef, Restart, ServerRef, Shutdown};
 use thiserror::Error;
 
 pub use entry::{EnterError, Entry};
@@ -37,9 +37,14 @@ use super::{
     Attachment, Body, ClientId, Draft, Kind, Message, Person, PersonId, Revision, RoomCode, Seq, UnixMillis, Visits,
 };
 use crate::config::Limits;
+use crate::restart;
+use crate::shutdown;
 use crate::store::{Store, StoreError};
 
-const ROOMS: Service<DynamicSupervisorRef> = Service::new("rooms");
+/// The id of their supervisor in the tree, and its name.
+const ID: &str = "rooms";
+
+const ROOMS: Service<DynamicSupervisorRef> = Service::new(ID);
 
 /// How many codes are drawn until one is new; with 850 thousand million of them the second one
 /// should never be needed.
@@ -184,9 +189,8 @@ impl Rooms {
 
     /// How to run them.
     pub(crate) fn child_spec(namespace: &Namespace) -> ChildSpec<DynamicSupervisorRef> {
-        // Many rooms may fall with one cause, and each of them comes back at the next use anyway.
-        let rooms = DynamicSupervisor::new().budget(1000, Duration::from_secs(10));
-        ChildSpec::supervisor(rooms).id("rooms").name(namespace, ROOMS)
+        let (restarts, period) = restart::BUDGET_OF_MANY;
+        ChildSpec::supervisor(DynamicSupervisor::new().budget(restarts, period)).id(ID).name(namespace, ROOMS)
     }
 
     /// Makes a room, and draws its code.
@@ -368,11 +372,12 @@ impl Rooms {
         }
         let kind = self.store.room(code, None).await?.ok_or(Absent::Unknown)?;
         let rooms = self.namespace.wait_for(ROOMS, RESTART).await?;
-        let this = self.clone();
+        let (this, bound) = (self.clone(), shutdown::bound(ID, self.limits.shutdown));
         let spec = move || {
             let (kind, rooms) = (kind.clone(), this.clone());
             let server = move || RoomServer::new(code, kind.clone(), &rooms);
-            ChildSpec::server(server).id(code.to_string()).restart(Restart::Transient)
+            let room = ChildSpec::server(server).id(code.to_string()).restart(Restart::Transient);
+            restart::one_of_many(room).shutdown(Shutdown::Timeout(bound))
         };
         Ok(rooms.start_or_get(&self.namespace, &*name, spec).await?)
     }

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use registry::{Monitor, MonitorError, Namespace, Overflow, Service, Subscription};
-use supervisor::{ChildSpec, DynamicSupervisor, DynamicSupervisorRef, Reply, Restart, ServerRef};
+use supervisor::{ChildSpec, DynamicSupervisor, DynamicSupervisorRef, Reply, Restart, ServerRef, Shutdown};
 use thiserror::Error;
 
 pub use self::channel::{Channel, ChannelName, ChannelNameError, MAX_CHANNEL_CHARS};
@@ -27,9 +27,14 @@ use super::coordinator::Hooks;
 use super::patience::Patience;
 use super::{Body, DisplayName, People, Person, PersonId, RoomCode};
 use crate::config::Limits;
+use crate::restart;
+use crate::shutdown;
 use crate::store::{Admission, Opening, Store, StoreError, Workspace};
 
-const WORKSPACES: Service<DynamicSupervisorRef> = Service::new("workspaces");
+/// The id of their supervisor in the tree, and its name.
+const ID: &str = "workspaces";
+
+const WORKSPACES: Service<DynamicSupervisorRef> = Service::new(ID);
 
 /// How many codes are drawn until one is new.
 const DRAWS: u32 = 8;
@@ -182,9 +187,8 @@ impl Workspaces {
 
     /// How to run them.
     pub(crate) fn child_spec(namespace: &Namespace) -> ChildSpec<DynamicSupervisorRef> {
-        // As for rooms: many may fall with one cause, and each of them comes back at the next use anyway.
-        let workspaces = DynamicSupervisor::new().budget(1000, Duration::from_secs(10));
-        ChildSpec::supervisor(workspaces).id("workspaces").name(namespace, WORKSPACES)
+        let (restarts, period) = restart::BUDGET_OF_MANY;
+        ChildSpec::supervisor(DynamicSupervisor::new().budget(restarts, period)).id(ID).name(namespace, WORKSPACES)
     }
 
     /// Makes a workspace with one member and one channel, and draws its code.
@@ -400,12 +404,14 @@ impl Workspaces {
         let all = self.namespace.wait_for(WORKSPACES, RESTART).await?;
         let (store, people, limits) = (self.store.clone(), self.people.clone(), self.limits);
         let (events, hooks) = (self.namespace.pubsub(), Hooks::new(&self.namespace));
+        let bound = shutdown::bound(ID, limits.shutdown);
         let spec = move || {
             let (store, people, events, hooks) = (store.clone(), people.clone(), events.clone(), hooks.clone());
             let server = move || {
                 WorkspaceServer::new(code, store.clone(), people.clone(), events.clone(), hooks.clone(), limits)
             };
-            ChildSpec::server(server).id(code.to_string()).restart(Restart::Transient).mailbox(MAILBOX)
+            let workspace = ChildSpec::server(server).id(code.to_string()).restart(Restart::Transient).mailbox(MAILBOX);
+            restart::one_of_many(workspace).shutdown(Shutdown::Timeout(bound))
         };
         Ok(all.start_or_get(&self.namespace, &*name, spec).await?)
     }

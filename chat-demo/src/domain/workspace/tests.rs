@@ -241,7 +241,8 @@ async fn wishes_survive_that_the_process_is_killed_under_them() {
         .map(|person| {
             let (workspaces, id, number) = (workspaces.clone(), person.id, person.id.0);
             tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_millis(number.unsigned_abs())).await;
+                // Longer than a killed one takes to come back, from the first to the last.
+                tokio::time::sleep(Duration::from_millis(20 * number.unsigned_abs())).await;
                 workspaces.join(code, id).await.unwrap();
                 workspaces.open(code, id, channel(&format!("c{number}"))).await.unwrap()
             })
