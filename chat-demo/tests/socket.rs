@@ -184,6 +184,40 @@ async fn whoever_talks_too_fast_is_asked_to_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn signs_of_writing_keep_nobody_from_saying_it_and_are_bounded_themselves() {
+    let mut limits = wide();
+    limits.post_burst = 3;
+    limits.posts_per_second = 0.001;
+    let server = Server::with_limits(limits).await;
+    let (ada, code) = server.founder("Ada").await;
+    let bob = server.guest("Bob", &code).await;
+    let (mut writer, mut reader) = (ada.join(&code, 0).await, bob.join(&code, 0).await);
+    for n in 0..50 {
+        writer.send(json!({"type": "typing", "on": n % 2 == 0})).await;
+        writer.send(json!({"type": "active"})).await;
+        writer.send(json!({"type": "read", "seq": 0})).await;
+        writer.send(json!({"type": "ping"})).await;
+    }
+    for n in 0..4 {
+        writer.post(&format!("ada-000{n}"), "quick").await;
+    }
+    for _ in 0..3 {
+        writer.next_of("stored").await;
+    }
+    assert_eq!(writer.next_of("refused").await["id"], "ada-0003", "messages have their bound as before");
+    let mut told = 0;
+    loop {
+        match reader.next().await {
+            frame if frame["type"] == "typing" => told += 1,
+            frame if frame["seq"] == 3 => break,
+            _ => {}
+        }
+    }
+    // Two of the first three signs: the second is `active`.
+    assert!(told <= 2, "{told} of 50 signs were passed on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_room_says_so() {
     let mut limits = wide();
     limits.room_connections = 2;

@@ -83,6 +83,22 @@ async fn a_picture_is_shown_small_and_given_out_to_be_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_shown_as_its_sender_wrote_it() {
+    let (server, _folder) = server(wide(), None).await;
+    let (ada, code) = server.founder("Ada").await;
+    let mut socket = ada.join(&code, 0).await;
+    for (number, (in_the_form, shown)) in
+        [("the %22lake%22.txt", "the \"lake\".txt"), ("one%0D%0Atwo 100%.txt", "one two 100%.txt")].iter().enumerate()
+    {
+        let (status, sent) = send(&ada, &code, &format!("file-000{number}"), in_the_form, b"text").await;
+        assert_eq!(status, 200, "{sent}");
+        assert_eq!(socket.next_of("message").await["file"]["name"], *shown, "{in_the_form}");
+    }
+    let kept = get(&ada, &format!("/rooms/{code}/files/1")).await;
+    assert!(kept.head.contains("filename=\"the _lake_.txt\"; filename*=UTF-8''the%20%22lake%22.txt"), "{}", kept.head);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_is_told_and_leaves_nothing() {
     let mut limits = wide();
     limits.upload_bytes = 3 << 20;

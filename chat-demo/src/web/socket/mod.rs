@@ -1,12 +1,18 @@
 //! The socket of a room: one task for each, between a browser and the room's process.
 
+mod answer;
 mod circle;
 #[cfg(test)]
 mod documented;
 mod elsewhere;
+mod end;
+mod handshake;
+mod hear;
 pub(crate) mod protocol;
 mod requests;
+mod resume;
 mod session;
+mod tell;
 mod wire;
 
 pub(crate) use protocol::{Past, Said, SentFile, Who, word};

@@ -64,6 +64,20 @@ pub(crate) enum ClientFrame {
     Ping {},
 }
 
+impl ClientFrame {
+    /// What the answer is to name, if this asks for something.
+    pub(crate) fn id(&self) -> Option<&str> {
+        match self {
+            Self::Post { id, .. }
+            | Self::Edit { id, .. }
+            | Self::Delete { id, .. }
+            | Self::Nick { id, .. }
+            | Self::Direct { id, .. } => Some(id),
+            Self::Join { .. } | Self::Typing { .. } | Self::Active {} | Self::Read { .. } | Self::Ping {} => None,
+        }
+    }
+}
+
 /// What the server says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

@@ -1,41 +1,28 @@
 //! One person's connection to one room, over as many incarnations of the room as it takes.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::ws::WebSocket;
 use registry::{RecvError, Subscription};
-use thiserror::Error;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::circle::{Around, Circle};
-use super::elsewhere::{Elsewhere, Listener};
-use super::protocol::{ClientFrame, Goodbye, OneChannel, Said, ServerFrame, Unread, VERSION, Who, word};
-use super::requests::{Outcome, Requests, Wish};
-use super::wire::{Incoming, Stuck, Wire};
+use super::answer::Refusal;
+use super::circle::Circle;
+use super::elsewhere::Listener;
+use super::end::{End, Never};
+use super::handshake::{Known, handshake};
+use super::hear::Pace;
+use super::protocol::Goodbye;
+use super::requests::{Outcome, Requests};
+use super::wire::{Incoming, Wire};
 use crate::config::Limits;
 use crate::domain::presence::{Attendance, Presences};
-use crate::domain::room::{
-    ChangeError, Closed, Entry, Event, JoinError, Membership, PostError, Posted, Rooms, TellError, Telling, Told,
-    Welcome,
-};
-use crate::domain::{
-    AddressError, Body, ClientId, DisplayName, Message, Person, PersonId, Revision, RoomCode, RoomKind, Seq,
-};
-use crate::store::Page;
-use crate::telemetry::{self, OpenSocket};
-use crate::web::bucket::Bucket;
+use crate::domain::room::{Closed, Entry, Event, Membership, Rooms};
+use crate::domain::{ClientId, Person, PersonId, Revision, RoomCode, RoomKind, Seq};
+use crate::telemetry::OpenSocket;
 use crate::web::live::LiveSession;
-use crate::web::page::sentence;
 use crate::web::{Bounds, Web};
-
-/// Messages that are read from the history at a time.
-const PAGE: u32 = 100;
-
-/// How long the wait between two tries to find the room again is at first and at most.
-const FIRST_WAIT: Duration = Duration::from_millis(10);
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Serves a socket until it is over. `names` tells of each other name of `person`.
 pub(super) async fn run(
@@ -73,84 +60,26 @@ pub(super) async fn run(
     }
 }
 
-/// Nobody is known by this session any more.
-#[derive(Debug, Error)]
-#[error("you are not known here any more; reload the page")]
-struct Stranger;
-
-/// Why it is over.
-#[derive(Debug)]
-enum End {
-    /// The client went.
-    Gone,
-    /// The client cannot be written to.
-    Stuck,
-    /// The client is to be told.
-    Goodbye(Goodbye),
-}
-
-impl From<Stuck> for End {
-    fn from(_: Stuck) -> Self {
-        Self::Stuck
-    }
-}
-
-impl From<Goodbye> for End {
-    fn from(goodbye: Goodbye) -> Self {
-        Self::Goodbye(goodbye)
-    }
-}
-
-/// What a client has when it comes: the number of the last message, and of the last change.
-#[derive(Clone, Copy, Debug)]
-struct Known {
-    after: Option<Seq>,
-    revision: Option<Revision>,
-}
-
-/// Waits for the `join`.
-async fn handshake(wire: &mut Wire, limits: &Limits) -> Result<Known, End> {
-    let first = async {
-        loop {
-            match wire.receive().await {
-                Incoming::Alive => {}
-                first => return first,
-            }
-        }
-    };
-    match timeout(limits.handshake, first).await {
-        Err(_) => Err(Goodbye::Handshake.into()),
-        Ok(Incoming::Text(text)) => match serde_json::from_str(&text) {
-            Ok(ClientFrame::Join { v: VERSION, after, revision }) => Ok(Known { after, revision }),
-            _ => {
-                telemetry::refused("frame");
-                Err(Goodbye::Handshake.into())
-            }
-        },
-        Ok(Incoming::Wrong(goodbye)) => Err(goodbye.into()),
-        Ok(Incoming::Gone | Incoming::Alive) => Err(End::Gone),
-    }
-}
-
-struct Session<'a> {
-    wire: &'a mut Wire,
-    rooms: &'a Rooms,
-    presences: &'a Presences,
-    attendance: Attendance,
-    limits: &'a Limits,
-    code: RoomCode,
-    person: Person,
+/// A conversation: what is heard is in `hear`, what is told in `tell`, and how it comes into the room in `resume`.
+pub(super) struct Session<'a> {
+    pub(super) wire: &'a mut Wire,
+    pub(super) rooms: &'a Rooms,
+    pub(super) presences: &'a Presences,
+    pub(super) attendance: Attendance,
+    pub(super) limits: &'a Limits,
+    pub(super) code: RoomCode,
+    pub(super) person: Person,
     names: Subscription<Person>,
-    live: &'a LiveSession,
-    bounds: &'a Bounds,
-    elsewhere: Listener,
+    pub(super) live: &'a LiveSession,
+    pub(super) bounds: &'a Bounds,
+    pub(super) elsewhere: Listener,
     circle: Circle,
-    requests: Requests,
-    bucket: Bucket,
+    pub(super) requests: Requests,
+    pub(super) pace: Pace,
     /// The number of the last message that was sent, or that the client had before.
-    sent: Seq,
+    pub(super) sent: Seq,
     /// The number of the last change that was sent, or that the client had before.
-    revision: Revision,
+    pub(super) revision: Revision,
 }
 
 impl<'a> Session<'a> {
@@ -170,7 +99,6 @@ impl<'a> Session<'a> {
         let circle = Circle::new(&web.workspaces, workspace, person.id);
         let requests = Requests::new(web, code, person.clone());
         let elsewhere = Listener::new(&web.visits, &web.notifications, person.id, code);
-        let bucket = Bucket::new(limits.post_burst, limits.posts_per_second, Instant::now().into_std());
         Self {
             wire,
             rooms: &web.rooms,
@@ -185,7 +113,7 @@ impl<'a> Session<'a> {
             elsewhere,
             circle,
             requests,
-            bucket,
+            pace: Pace::new(limits),
             sent: Seq(0),
             revision: Revision::default(),
         }
@@ -244,157 +172,6 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Comes into the room and tells the client all it has missed.
-    async fn enter(&mut self, known: Known, stop: &CancellationToken) -> Result<Membership, End> {
-        let (membership, welcome) = self.join(known.after, stop).await?;
-        self.sent = if welcome.reset { welcome.last } else { known.after.unwrap_or(welcome.last) };
-        self.revision = if welcome.reset { welcome.revision } else { known.revision.unwrap_or(welcome.revision) };
-        let away = away(self.presences, &welcome.members).await;
-        let members = welcome.members.iter().map(Who::from).collect();
-        let frame = ServerFrame::Welcome {
-            v: VERSION,
-            you: Who::from(&self.person),
-            last: welcome.last,
-            revision: welcome.revision,
-            reset: welcome.reset,
-            members,
-            away,
-        };
-        self.wire.send(&frame).await?;
-        self.catch_up(&welcome).await?;
-        Ok(membership)
-    }
-
-    /// Comes into the next incarnation of the room; the client hears nothing of it but what it has missed.
-    async fn reenter(&mut self, stop: &CancellationToken) -> Result<Membership, End> {
-        let (membership, welcome) = self.join(Some(self.sent), stop).await?;
-        telemetry::rejoined();
-        self.catch_up(&welcome).await?;
-        Ok(membership)
-    }
-
-    /// Joins, again and again while the room is being restarted.
-    async fn join(&mut self, after: Option<Seq>, stop: &CancellationToken) -> Result<(Membership, Welcome), End> {
-        let deadline = Instant::now() + self.limits.rejoin;
-        let mut wait = FIRST_WAIT;
-        let joined = async {
-            loop {
-                match self.rooms.join(self.code, self.person.clone(), after).await {
-                    Ok(joined) => return Ok(joined),
-                    Err(JoinError::Full) => return Err(Goodbye::Full),
-                    // It was there, and open to them, when the socket was opened.
-                    Err(JoinError::Unknown) => return Err(Goodbye::NotAdmitted),
-                    Err(error) if Instant::now() + wait > deadline => {
-                        tracing::warn!(room = %self.code, %error, "a socket gives its room up");
-                        return Err(Goodbye::NoRoom);
-                    }
-                    Err(_) => {}
-                }
-                tokio::time::sleep(wait.mul_f64(rand::random_range(0.5..1.0))).await;
-                wait = (wait * 2).min(LONGEST_WAIT);
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => Err(Goodbye::GoingAway.into()),
-            joined = joined => Ok(joined?),
-        }
-    }
-
-    async fn catch_up(&mut self, welcome: &Welcome) -> Result<(), End> {
-        if let Some((_, before)) = welcome.older {
-            while self.sent.next() < before {
-                let page = Page::Between { after: self.sent, before, limit: PAGE };
-                let messages = self.rooms.history(&welcome.entry, page).await.map_err(|_| Goodbye::NoRoom)?;
-                if messages.is_empty() {
-                    return Err(Goodbye::NoRoom.into());
-                }
-                for message in &messages {
-                    self.say(message).await?;
-                }
-            }
-        }
-        for message in &welcome.recent {
-            self.say(message).await?;
-        }
-        while self.revision < welcome.revision {
-            let page = Page::Changed { after: self.revision, limit: PAGE };
-            let changed = self.rooms.history(&welcome.entry, page).await.map_err(|_| Goodbye::NoRoom)?;
-            if changed.is_empty() {
-                return Err(Goodbye::NoRoom.into());
-            }
-            for message in &changed {
-                self.tell_change(message).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn pass_on(&mut self, event: &Event) -> Result<(), End> {
-        match event {
-            Event::Message(message) => self.say(message).await?,
-            Event::Changed(message) => self.tell_change(message).await?,
-            Event::Typing(id, on) => self.wire.send(&ServerFrame::Typing { id: *id, on: *on }).await?,
-            Event::Joined(person) => self.wire.send(&ServerFrame::Joined { person: person.into() }).await?,
-            Event::Left(id) => self.wire.send(&ServerFrame::Left { id: *id }).await?,
-            Event::Presence(change) => {
-                let frame = ServerFrame::Presence { id: change.person, status: word(change.status).into() };
-                self.wire.send(&frame).await?;
-            }
-            Event::Attend => self.attendance.here(),
-            Event::Members(members) => {
-                let away = away(self.presences, members).await;
-                let members = members.iter().map(Who::from).collect();
-                self.wire.send(&ServerFrame::Members { members, away }).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends a message, unless the client has it already.
-    async fn say(&mut self, message: &Message) -> Result<(), End> {
-        if message.seq > self.sent {
-            self.wire.send(&ServerFrame::Message(Said::from(message))).await?;
-            self.sent = message.seq;
-        }
-        Ok(())
-    }
-
-    /// Tells of a change, unless the client knows it already.
-    async fn tell_change(&mut self, message: &Message) -> Result<(), End> {
-        if message.revision > self.revision {
-            self.wire.send(&ServerFrame::Changed(Said::from(message))).await?;
-            self.revision = message.revision;
-        }
-        Ok(())
-    }
-
-    async fn tell_elsewhere(&mut self, elsewhere: Elsewhere) -> Result<(), End> {
-        let frame = match &elsewhere {
-            Elsewhere::Rooms(visits, unseen) => {
-                ServerFrame::Rooms { rooms: visits.iter().map(Unread::from).collect(), notices: *unseen }
-            }
-            Elsewhere::Mentioned { room, seq, by, direct } => {
-                ServerFrame::Mentioned { room: room.to_string(), seq: *seq, by: Who::from(by), direct: *direct }
-            }
-            Elsewhere::Over => return Err(Goodbye::GoingAway.into()),
-        };
-        Ok(self.wire.send(&frame).await?)
-    }
-
-    async fn tell_around(&mut self, around: Around) -> Result<(), End> {
-        let frame = match &around {
-            Around::Workspace(view) => ServerFrame::Workspace {
-                code: view.workspace.code.to_string(),
-                name: view.workspace.name.as_str().into(),
-                channels: view.workspace.channels.iter().map(OneChannel::from).collect(),
-            },
-            Around::Said { by, body } => ServerFrame::Announced { by: Who::from(by), text: body.as_str().into() },
-            Around::Left => return Err(Goodbye::NotAdmitted.into()),
-            Around::Over => return Err(Goodbye::GoingAway.into()),
-        };
-        Ok(self.wire.send(&frame).await?)
-    }
-
     /// Whoever is here has another name.
     async fn rename(&mut self, person: Person, membership: &Membership) -> Result<(), End> {
         self.requests.rename(&person);
@@ -402,155 +179,19 @@ impl<'a> Session<'a> {
         timeout(self.limits.write, membership.rename(person)).await.map_err(|_| Goodbye::NoRoom.into())
     }
 
-    async fn hear(&mut self, text: &str, membership: &Membership) -> Result<(), End> {
-        if self.live.has_ended() {
-            return Err(Goodbye::SessionEnded.into());
-        }
-        let frame = serde_json::from_str(text);
-        let mut wait = self.bucket.take(Instant::now().into_std()).err();
-        if wait.is_none()
-            && matches!(
-                frame,
-                Ok(ClientFrame::Post { .. }
-                    | ClientFrame::Edit { .. }
-                    | ClientFrame::Delete { .. }
-                    | ClientFrame::Nick { .. }
-                    | ClientFrame::Direct { .. })
-            )
-        {
-            wait = self.bounds.say(self.person.id, self.code).err();
-        }
-        if wait.is_none() && !matches!(frame, Err(_) | Ok(ClientFrame::Ping {} | ClientFrame::Read { .. })) {
-            self.attendance.active();
-        }
-        match (frame, wait) {
-            (Ok(ClientFrame::Post { id, kind, body }), None) => {
-                self.accept(&id, &body, |body| Wish::Post(kind, body)).await
-            }
-            (Ok(ClientFrame::Edit { id, seq, body }), None) => {
-                self.accept(&id, &body, |body| Wish::Change(seq, Some(body))).await
-            }
-            (Ok(ClientFrame::Delete { id, seq }), None) => self.take(&id, Wish::Change(seq, None)).await,
-            (Ok(ClientFrame::Nick { id, name }), None) => match DisplayName::parse(&name) {
-                Ok(name) => self.take(&id, Wish::Rename(name)).await,
-                Err(error) => self.refuse(repeatable(&id), "name", &error.to_string(), None).await,
-            },
-            (Ok(ClientFrame::Direct { id, person: Some(person), text }), None) => {
-                self.take(&id, Wish::Tell(Telling::To(person, text))).await
-            }
-            (Ok(ClientFrame::Direct { id, person: None, text }), None) => {
-                self.take(&id, Wish::Tell(Telling::Written(text))).await
-            }
-            (Ok(ClientFrame::Typing { on }), None) => {
-                membership.typing(on);
-                Ok(())
-            }
-            (Ok(ClientFrame::Read { seq }), _) => {
-                self.elsewhere.read(seq);
-                Ok(())
-            }
-            (Ok(ClientFrame::Active {}), _) | (Ok(ClientFrame::Typing { .. }), Some(_)) => Ok(()),
-            (
-                Ok(
-                    ClientFrame::Post { id, .. }
-                    | ClientFrame::Edit { id, .. }
-                    | ClientFrame::Delete { id, .. }
-                    | ClientFrame::Nick { id, .. }
-                    | ClientFrame::Direct { id, .. },
-                ),
-                Some(wait),
-            ) => {
-                let retry = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                self.refuse(repeatable(&id), "rate", "you are sending very fast", Some(retry)).await
-            }
-            (Ok(ClientFrame::Ping {}), _) => Ok(self.wire.send(&ServerFrame::Pong {}).await?),
-            (Ok(ClientFrame::Join { .. }) | Err(_), Some(_)) => Err(Goodbye::Nonsense.into()),
-            (Ok(ClientFrame::Join { .. }), None) => {
-                self.refuse(None, "frame", "you are in the room already", None).await
-            }
-            (Err(_), None) => self.refuse(None, "frame", "this frame could not be understood", None).await,
-        }
-    }
-
-    /// Takes in a wish with a text in it.
-    async fn accept(&mut self, id: &str, body: &str, wish: impl FnOnce(Body) -> Wish) -> Result<(), End> {
-        match Body::parse(body) {
-            Ok(body) => self.take(id, wish(body)).await,
-            Err(error) => self.refuse(repeatable(id), "body", &error.to_string(), None).await,
-        }
-    }
-
-    async fn take(&mut self, id: &str, wish: Wish) -> Result<(), End> {
-        match ClientId::parse(id) {
-            Err(error) => self.refuse(None, "id", &error.to_string(), None).await,
-            Ok(client_id) if self.requests.has_room() => {
-                self.requests.push(client_id, wish);
-                Ok(())
-            }
-            Ok(_) => self.refuse(Some(id), "backlog", "earlier messages wait to be stored", Some(1000)).await,
-        }
-    }
-
+    /// Answers a wish.
     async fn answer(&mut self, id: &ClientId, outcome: Outcome) -> Result<(), End> {
-        let id = id.as_str();
-        let (reason, retry, error): (_, _, &(dyn std::error::Error + Send + Sync)) = match &outcome {
-            Outcome::Posted(Ok(Posted { seq, at, .. })) => {
-                return Ok(self.wire.send(&ServerFrame::Stored { id: id.into(), seq: *seq, at: *at }).await?);
+        match outcome.answer(id.as_str()) {
+            Ok(frame) => Ok(self.wire.send(&frame).await?),
+            Err(Refusal { reason, retry_ms, error }) => {
+                tracing::warn!(room = %self.code, %error, "a wish is refused");
+                self.refuse(Some(id.as_str()), reason, &error.to_string(), retry_ms).await
             }
-            Outcome::Changed(Ok(())) | Outcome::Renamed(Ok(Some(_))) => {
-                return Ok(self.wire.send(&ServerFrame::Done { id: id.into() }).await?);
-            }
-            Outcome::Told(Ok(Told { room, with, posted })) => {
-                let (id, room, seq) = (id.into(), room.to_string().into(), posted.as_ref().map(|posted| posted.seq));
-                return Ok(self.wire.send(&ServerFrame::Direct { id, room, with: Who::from(with), seq }).await?);
-            }
-            Outcome::Told(Err(error)) => match error {
-                TellError::Address(AddressError::Several) => ("several", None, error),
-                TellError::Address(_) => ("nobody", None, error),
-                TellError::Body(_) => ("body", None, error),
-                TellError::Post(PostError::Busy) => ("busy", Some(500), error),
-                _ => ("unavailable", Some(2000), error),
-            },
-            Outcome::Posted(Err(error)) => match error {
-                PostError::Unknown => ("unknown_room", None, error),
-                PostError::Busy => ("busy", Some(500), error),
-                PostError::NotStored | PostError::Unreachable(_) => ("unavailable", Some(2000), error),
-            },
-            Outcome::Changed(Err(error)) => match error {
-                ChangeError::NotThere => ("not_there", None, error),
-                ChangeError::NotYours => ("not_yours", None, error),
-                ChangeError::Busy => ("busy", Some(500), error),
-                ChangeError::NotStored | ChangeError::Unreachable(_) => ("unavailable", Some(2000), error),
-            },
-            Outcome::Renamed(Ok(None)) => ("session", None, &Stranger),
-            Outcome::Renamed(Err(error)) => ("unavailable", Some(2000), error),
-        };
-        tracing::warn!(room = %self.code, %error, "a wish is refused");
-        self.refuse(Some(id), reason, &error.to_string(), retry).await
+        }
     }
-
-    async fn refuse(
-        &mut self,
-        id: Option<&str>,
-        reason: &'static str,
-        text: &str,
-        retry_ms: Option<u64>,
-    ) -> Result<(), End> {
-        telemetry::refused(reason);
-        let (id, text) = (id.map(Into::into), sentence(text).into());
-        Ok(self.wire.send(&ServerFrame::Refused { id, reason: reason.into(), text, retry_ms }).await?)
-    }
-}
-
-/// What is no id is not repeated to the client.
-fn repeatable(id: &str) -> Option<&str> {
-    ClientId::parse(id).is_ok().then_some(id)
 }
 
 /// Who of these is away.
-async fn away(presences: &Presences, members: &[Person]) -> Vec<PersonId> {
+pub(super) async fn away(presences: &Presences, members: &[Person]) -> Vec<PersonId> {
     presences.away(members.iter().map(|person| person.id).collect()).await
 }
-
-/// What a conversation ends with other than an [`End`].
-enum Never {}
