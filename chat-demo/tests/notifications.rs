@@ -63,6 +63,80 @@ async fn who_is_mentioned_elsewhere_is_told_and_has_seen_it_when_it_is_read_or_m
     count(&mut here, 1).await;
 }
 
+/// What the page lists, the newest first, and where the older ones are.
+async fn page(visitor: &Visitor, path: &str) -> (Vec<String>, Option<String>) {
+    let page = visitor.get(path).await;
+    assert_eq!(page.status, 200, "{path}");
+    let list = page.body.split("id=\"notices\"").nth(1).unwrap().split("</ol>").next().unwrap();
+    let said = list.split("<p>").skip(1).map(|rest| rest.split("</p>").next().unwrap().to_owned()).collect();
+    let older = page
+        .body
+        .split("id=\"older\" href=\"")
+        .nth(1)
+        .map(|rest| rest.split('"').next().unwrap().replace("&amp;", "&"));
+    (said, older)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn older_ones_are_a_page_further_each_once() {
+    let server = Server::start().await;
+    let (ada, code) = server.founder("Ada").await;
+    assert_eq!(ada.get(&format!("/rooms/{code}")).await.status, 200);
+    let mut writer = server.guest("Bob", &code).await.join(&code, 0).await;
+    for n in 1..=120 {
+        writer.post(&format!("bob-{n:04}"), &format!("@ada {n}")).await;
+    }
+    for _ in 1..=120 {
+        writer.next_of("stored").await;
+    }
+    assert!(ada.get("/notifications").await.body.contains("99+ are new."));
+    let (mut all, mut path, mut pages) = (Vec::new(), "/notifications".to_owned(), Vec::new());
+    loop {
+        let (said, older) = page(&ada, &path).await;
+        pages.push((path, said.len()));
+        all.extend(said);
+        match older {
+            Some(older) => path = older,
+            None => break,
+        }
+    }
+    assert_eq!(pages.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [50, 50, 20]);
+    assert!(all.into_iter().eq((1..=120).rev().map(|n| format!("@ada {n}"))));
+
+    // What is marked on a later page is that and what is older.
+    let second = ada.get(&pages[1].0).await.body;
+    assert!(second.contains("Mark these and older ones as seen"), "{second}");
+    let upto = second.split("name=\"upto\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(ada.post("/notifications/seen", &[("upto", upto)]).await.status, 303);
+    assert!(!ada.get(&pages[1].0).await.body.contains("as seen"));
+    assert!(ada.get("/notifications").await.body.contains("Mark all as seen"));
+    // Before all there is nothing, and what is no place is passed over.
+    let none = ada.get("/notifications?at=0&room=22222222&seq=0").await.body;
+    assert!(none.contains("There are no older ones."), "{none}");
+    for wrong in ["?at=x&room=22222222&seq=1", "?at=1&room=..&seq=1", "?at=1"] {
+        assert_eq!(page(&ada, &format!("/notifications{wrong}")).await.0.len(), 50, "{wrong}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_it_was_said_is_called_by_its_name() {
+    let server = Server::start().await;
+    let (bob, workspace, channel) = server.team("Bob").await;
+    let ada = server.member("Ada", &workspace).await;
+    assert_eq!(ada.get(&format!("/rooms/{channel}")).await.status, 200);
+    let mut writer = bob.join(&channel, 0).await;
+    writer.post("bob-0001", "@ada in public").await;
+    writer.next_of("stored").await;
+    writer.send(json!({"type": "direct", "id": "bob-0002", "text": "Ada a secret"})).await;
+    let between = writer.next_of("direct").await["room"].as_str().unwrap().to_owned();
+    let page = ada.get("/notifications").await.body;
+    let notice = |text: &str| page.split("<li ").find(|notice| notice.contains(text)).unwrap();
+    assert!(notice("a secret").contains("<strong>Bob</strong> to you "), "{page}");
+    assert!(!page.contains(&format!("{} {}", &between[..4], &between[4..])), "{page}");
+    let place = "<strong>Bob</strong> in <span class=\"code\">#general</span> of Engines";
+    assert!(notice("in public").contains(place), "{page}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quiet_room_notifies_of_nothing_until_it_is_loud_again() {
     let server = Server::start().await;

@@ -34,7 +34,7 @@ use thiserror::Error;
 pub use accounts::{Account, AccountOf, NewSession};
 pub(crate) use deliveries::{Claim, Claimed, Fate};
 pub use direct::Opened;
-pub use notices::Notice;
+pub use notices::{Notice, NoticeKey};
 pub use password_hash::PasswordHash;
 pub(crate) use place::Place;
 pub use place::{DatabaseUrl, Location, OpenError};

@@ -1,17 +1,18 @@
 //! Who was mentioned where, and what of it they have not seen.
 
 use super::request::{Answer, Request};
-use super::{Store, StoreError};
+use super::{ChannelTitle, Store, StoreError};
 use crate::domain::{Body, Person, PersonId, RoomCode, Seq, UnixMillis};
-
-/// How many notifications are listed: the last.
-pub(super) const NOTICES: u32 = 100;
 
 /// A message that mentions somebody, in one of their rooms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// Where.
     pub room: RoomCode,
+    /// What that is called, if it is a channel.
+    pub channel: Option<ChannelTitle>,
+    /// Whether it is the room between the two.
+    pub direct: bool,
     /// Which message.
     pub seq: Seq,
     /// By whom.
@@ -24,10 +25,37 @@ pub struct Notice {
     pub unseen: bool,
 }
 
+/// Which of somebody's notifications, in the order in which they are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NoticeKey {
+    /// When the message was said.
+    pub at: UnixMillis,
+    /// Where.
+    pub room: RoomCode,
+    /// Its number there.
+    pub seq: Seq,
+}
+
+impl Notice {
+    /// Which it is.
+    pub fn key(&self) -> NoticeKey {
+        NoticeKey { at: self.at, room: self.room, seq: self.seq }
+    }
+
+    /// Where it was said, as one goes on after the name of its author.
+    pub fn place(&self) -> String {
+        match &self.channel {
+            Some(title) => format!("in {} of {}", title.channel, title.workspace),
+            None if self.direct => "to you".to_owned(),
+            None => format!("in room {}", self.room.grouped()),
+        }
+    }
+}
+
 /// What the store can be asked about notifications.
 #[derive(Debug)]
 pub(crate) enum NoticeRequest {
-    List { person: PersonId, reply: Answer<Vec<Notice>> },
+    List { person: PersonId, before: Option<NoticeKey>, limit: u32, reply: Answer<Vec<Notice>> },
     Unseen { person: PersonId, except: Option<RoomCode>, reply: Answer<u64> },
     See { person: PersonId, upto: UnixMillis, reply: Answer<bool> },
     Hush { person: PersonId, room: RoomCode, quiet: bool, reply: Answer<bool> },
@@ -40,13 +68,18 @@ impl NoticeRequest {
 }
 
 impl Store {
-    /// The last 100 messages that mention somebody in their rooms, but for the quiet ones, the newest first.
+    /// The messages that mention somebody in their rooms, but for the quiet ones, the newest first: the last `limit`, or those before one.
     ///
     /// # Errors
     ///
     /// [`StoreError`], as for everything here.
-    pub async fn notices(&self, person: PersonId) -> Result<Vec<Notice>, StoreError> {
-        self.ask(|reply| Request::Notice(NoticeRequest::List { person, reply })).await
+    pub async fn notices(
+        &self,
+        person: PersonId,
+        before: Option<NoticeKey>,
+        limit: u32,
+    ) -> Result<Vec<Notice>, StoreError> {
+        self.ask(|reply| Request::Notice(NoticeRequest::List { person, before, limit, reply })).await
     }
 
     /// How many of these somebody has not seen, those in one room left out; counted up to 100.

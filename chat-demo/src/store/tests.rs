@@ -741,14 +741,28 @@ async fn notices_are_the_last_mentions_in_ones_own_rooms(fixture: Fixture) {
     store.append(two, vec![said("client-3", "@ada?", 30)]).await.unwrap();
     store.append(one, vec![said("client-4", "@ada!", 20)]).await.unwrap();
     let list = async || {
-        let all = store.notices(ada.id).await.unwrap();
+        let all = store.notices(ada.id, None, 10).await.unwrap();
         all.iter().map(|notice| (notice.at.0, notice.unseen)).collect::<Vec<_>>()
     };
     let unseen = async |except| store.unseen(ada.id, except).await.unwrap();
     assert_eq!(list().await, [(30, true), (20, true), (10, true)]);
-    let notice = store.notices(ada.id).await.unwrap().remove(0);
+    let notice = store.notices(ada.id, None, 10).await.unwrap().remove(0);
     assert_eq!((notice.room, notice.seq, notice.body.as_str()), (two, Seq(1), "@ada?"));
     assert_eq!((unseen(None).await, unseen(Some(one)).await), (3, 1));
+
+    // In pages; of one moment by room and number, so that none is left out or comes twice.
+    let last = NoticeKey { at: UnixMillis(20), room: one, seq: Seq(3) };
+    assert_eq!(store.notices(ada.id, None, 2).await.unwrap()[1].key(), last);
+    let older = store.notices(ada.id, Some(last), 2).await.unwrap();
+    assert_eq!(older.iter().map(|notice| notice.at.0).collect::<Vec<_>>(), [10]);
+    let between = NoticeKey { at: UnixMillis(30), room: one, seq: Seq(9) };
+    assert_eq!(
+        store.notices(ada.id, Some(between), 1).await.unwrap()[0].at.0,
+        20,
+        "it is before that of the other room"
+    );
+    let between = NoticeKey { at: UnixMillis(30), room: two, seq: Seq(2) };
+    assert_eq!(store.notices(ada.id, Some(between), 1).await.unwrap()[0].at.0, 30);
 
     // Read in the room, or seen in the list.
     assert!(store.read(ada.id, one, Seq(2)).await.unwrap());

@@ -1,19 +1,31 @@
 //! Somebody's notifications, and how they want to be told of them.
 
 use axum::Router;
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
 use super::forms::{bad_form, malformed, visitor};
-use super::page::Settings;
+use super::page::{NoticesView, Settings};
 use super::{Web, page, unavailable};
 #[cfg(any(feature = "email", feature = "push", feature = "webhooks"))]
 use crate::domain::notification::AddError;
-use crate::domain::{Person, RoomCode, UnixMillis};
+use crate::domain::{Person, RoomCode, Seq, UnixMillis};
+use crate::store::NoticeKey;
+
+/// How many notifications a page shows.
+const PAGE: u32 = 50;
+
+/// Where a page ends: before this notification.
+#[derive(Deserialize)]
+pub(super) struct Before {
+    at: UnixMillis,
+    room: String,
+    seq: Seq,
+}
 
 #[derive(Deserialize)]
 pub(super) struct Seen {
@@ -86,16 +98,31 @@ pub(super) fn routes() -> Router<Web> {
     routes
 }
 
-/// `GET /notifications`
-pub(super) async fn list(State(web): State<Web>, headers: HeaderMap) -> Response {
+/// `GET /notifications`: the last ones, or those before the one of this moment, room and number.
+pub(super) async fn list(
+    State(web): State<Web>,
+    before: Result<Query<Before>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let before = before.ok().and_then(|Query(Before { at, room, seq })| {
+        let room = room.parse().ok()?;
+        Some(NoticeKey { at, room, seq })
+    });
     let person = match visitor(&web, &headers).await {
         Ok(Some(person)) => person,
         Ok(None) => return Redirect::to("/").into_response(),
         Err(error) => return unavailable(&error),
     };
-    match web.notifications.of(person.id).await {
-        Ok(notices) => page::notifications(&notices).into_response(),
-        Err(error) => unavailable(&error),
+    let (listed, unseen) =
+        tokio::join!(web.notifications.of(person.id, before, PAGE + 1), web.notifications.unseen(person.id, None));
+    match (listed, unseen) {
+        (Ok(mut notices), Ok(unseen)) => {
+            let older = notices.len() > PAGE as usize;
+            notices.truncate(PAGE as usize);
+            page::notifications(&NoticesView { notices: &notices, unseen, newest: before.is_none(), older })
+                .into_response()
+        }
+        (Err(error), _) | (_, Err(error)) => unavailable(&error),
     }
 }
 

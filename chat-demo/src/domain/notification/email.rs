@@ -200,8 +200,8 @@ fn mention(
 ) -> Result<Message, Box<dyn std::error::Error + Send + Sync>> {
     let (name, room) = (notice.author.name.as_str(), notice.room);
     let text = format!(
-        "{name} in room {}:\n\n{}\n\nAnswer here: {site}/rooms/{room}\n\n-- \nNo more mails: {unsubscribe}\n",
-        room.grouped(),
+        "{name} {}:\n\n{}\n\nAnswer here: {site}/rooms/{room}\n\n-- \nNo more mails: {unsubscribe}\n",
+        notice.place(),
         notice.body.as_str()
     );
     let mail = mail(from, setting, id, &format!("{name} mentions you"))?;
@@ -318,6 +318,8 @@ mod tests {
         let author = Person { id: PersonId(2), name: DisplayName::parse("Bob\r\nBcc: eve@example.org").unwrap() };
         let notice = Notice {
             room: "22222222".parse().unwrap(),
+            channel: None,
+            direct: false,
             seq: Seq(1),
             author,
             at: UnixMillis(0),

@@ -5,16 +5,16 @@
 
 use super::Notifications;
 use crate::domain::{PersonId, RoomCode, UnixMillis};
-use crate::store::{Notice, StoreError};
+use crate::store::{Notice, NoticeKey, StoreError};
 
 impl Notifications {
-    /// The last 100 messages that mention somebody in their rooms, but for the quiet ones, the newest first.
+    /// The messages that mention somebody in their rooms, but for the quiet ones, the newest first: the last `limit`, or those before one.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the store does not work now.
-    pub async fn of(&self, person: PersonId) -> Result<Vec<Notice>, StoreError> {
-        self.store.notices(person).await
+    pub async fn of(&self, person: PersonId, before: Option<NoticeKey>, limit: u32) -> Result<Vec<Notice>, StoreError> {
+        self.store.notices(person, before, limit).await
     }
 
     /// How many of these somebody has not seen, counted up to 100, those in one room left out: what is said there, they hear there.

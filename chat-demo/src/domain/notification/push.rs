@@ -175,7 +175,7 @@ impl Notifications {
 /// What the browser's worker is told, which shows it.
 fn message(id: &str, notice: &Notice) -> serde_json::Value {
     let body: String = notice.body.as_str().chars().take(EXCERPT).collect();
-    let title = format!("{} in {}", notice.author.name.as_str(), notice.room.grouped());
+    let title = format!("{} {}", notice.author.name.as_str(), notice.place());
     json!({ "id": id, "title": title, "body": body, "url": format!("/rooms/{}", notice.room) })
 }
 

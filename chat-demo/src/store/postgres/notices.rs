@@ -9,14 +9,16 @@ use super::statements::person;
 use super::workers::{Cause, answer};
 use crate::domain::{Body, PersonId, RoomCode, Seq, UnixMillis};
 use crate::store::Notice;
-use crate::store::notices::{NOTICES, NoticeRequest};
+use crate::store::notices::{NoticeKey, NoticeRequest};
 use crate::store::row::{signed, unsigned};
-use crate::store::visits::COUNTED;
+use crate::store::visits::{COUNTED, title};
 
 /// Does it; whether that worked.
 pub(super) async fn perform(request: NoticeRequest, db: Result<Object, Arc<PoolError>>) -> bool {
     match request {
-        NoticeRequest::List { person, reply } => answer(reply, db, async |db| list(db, person).await).await,
+        NoticeRequest::List { person, before, limit, reply } => {
+            answer(reply, db, async |db| list(db, person, before, limit).await).await
+        }
         NoticeRequest::Unseen { person, except, reply } => {
             answer(reply, db, async |db| unseen(db, person, except).await).await
         }
@@ -28,18 +30,23 @@ pub(super) async fn perform(request: NoticeRequest, db: Result<Object, Arc<PoolE
 }
 
 const COLUMNS: &str = "mentions.room, mentions.seq, author, author_name, mentions.at, body,
-     mentions.seq > read_seq AND mentions.at > seen_at";
+     mentions.seq > read_seq AND mentions.at > seen_at, rooms.kind = 1, channels.name, workspaces.name";
 
 const MENTIONS: &str = "mentions JOIN visits USING (person, room) JOIN people ON people.id = person
-     JOIN messages ON messages.room = mentions.room AND messages.seq = mentions.seq";
+     JOIN messages ON messages.room = mentions.room AND messages.seq = mentions.seq
+     JOIN rooms ON rooms.code = mentions.room
+     LEFT JOIN channels ON channels.room = mentions.room LEFT JOIN workspaces ON workspaces.code = channels.workspace";
 
-async fn list(db: &Object, id: PersonId) -> Result<Vec<Notice>, Cause> {
+async fn list(db: &Object, id: PersonId, before: Option<NoticeKey>, limit: u32) -> Result<Vec<Notice>, Cause> {
+    let (at, room, seq) =
+        before.as_ref().map_or((i64::MAX, "", 0), |key| (key.at.0, key.room.as_str(), signed(key.seq.0)));
     let sql = format!(
         "SELECT {COLUMNS} FROM {MENTIONS} WHERE person = $1 AND NOT quiet
-         ORDER BY mentions.at DESC, mentions.seq DESC LIMIT $2"
+             AND mentions.at <= $2 AND (mentions.at, mentions.room, mentions.seq) < ($2, $3, $4)
+         ORDER BY mentions.at DESC, mentions.room DESC, mentions.seq DESC LIMIT $5"
     );
     let statement = db.prepare_cached(&sql).await?;
-    db.query(&statement, &[&id.0, &i64::from(NOTICES)]).await?.iter().map(notice).collect()
+    db.query(&statement, &[&id.0, &at, &room, &seq, &i64::from(limit)]).await?.iter().map(notice).collect()
 }
 
 /// The message that mentions somebody, if they have not seen it.
@@ -61,6 +68,8 @@ fn notice(row: &Row) -> Result<Notice, Cause> {
         at: UnixMillis(row.get(4)),
         body: Body::trusted(row.get(5)),
         unseen: row.get(6),
+        direct: row.get(7),
+        channel: title(row.get(8), row.get(9))?,
     })
 }
 

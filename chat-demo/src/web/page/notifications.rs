@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::calendar;
 use super::layout::welcome;
+use super::visits::upto;
 use crate::domain::RoomCode;
 use crate::domain::notification::{Way, WaySetting};
 use crate::store::{Notice, Visit};
@@ -11,9 +12,22 @@ use crate::store::{Notice, Visit};
 /// How much of a message is shown, in characters.
 const EXCERPT: usize = 200;
 
-/// The list, the newest first.
-pub(crate) fn notifications(notices: &[Notice]) -> Markup {
-    let unseen = notices.iter().filter(|notice| notice.unseen).count();
+/// What the page of somebody's notifications shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NoticesView<'a> {
+    /// A part of them, the newest first.
+    pub(crate) notices: &'a [Notice],
+    /// How many of all are new, counted up to 100.
+    pub(crate) unseen: u64,
+    /// Whether `notices` begins with the newest.
+    pub(crate) newest: bool,
+    /// Whether there are older ones.
+    pub(crate) older: bool,
+}
+
+/// The list.
+pub(crate) fn notifications(view: &NoticesView<'_>) -> Markup {
+    let &NoticesView { notices, unseen, newest, older } = view;
     welcome(
         "Notifications",
         &html! {
@@ -22,12 +36,18 @@ pub(crate) fn notifications(notices: &[Notice]) -> Markup {
                 p.lead { (count(unseen)) }
             }
             div.card {
-                @if notices.is_empty() { p { "Whoever writes your name behind an @ is found here." } }
+                @if notices.is_empty() && newest { p { "Whoever writes your name behind an @ is found here." } }
+                @else if notices.is_empty() { p { "There are no older ones." } }
                 ol.notices #notices {
                     @for notice in notices {
                         li.unseen-notice[notice.unseen] {
                             a href={ "/rooms/" (notice.room) } {
-                                strong { (notice.author.name) } " in " span.code { (notice.room.grouped()) }
+                                strong { (notice.author.name) } " "
+                                @match &notice.channel {
+                                    Some(title) => { "in " span.code { (title.channel) } " of " (title.workspace) },
+                                    None if notice.direct => "to you",
+                                    None => { "in " span.code { (notice.room.grouped()) } },
+                                }
                                 @if notice.unseen { " " span.new { "new" } }
                             }
                             p { (excerpt(notice.body.as_str())) }
@@ -35,12 +55,16 @@ pub(crate) fn notifications(notices: &[Notice]) -> Markup {
                         }
                     }
                 }
-                @if let (Some(newest), 1..) = (notices.first(), unseen) {
+                @if let (Some(first), true) = (notices.first(), if newest { unseen > 0 } else { notices.iter().any(|notice| notice.unseen) }) {
                     form method="post" action="/notifications/seen" {
-                        input type="hidden" name="upto" value=(newest.at.0);
-                        button.quiet { "Mark all as seen" }
+                        input type="hidden" name="upto" value=(first.at.0);
+                        button.quiet { @if newest { "Mark all as seen" } @else { "Mark these and older ones as seen" } }
                     }
                 }
+                @if let (Some(last), true) = (notices.last(), older) {
+                    p.hint { a #older href={ "/notifications?at=" (last.at.0) "&room=" (last.room) "&seq=" (last.seq) } { "Older ones" } }
+                }
+                @if !newest { p.hint { a href="/notifications" { "To the newest" } } }
             }
             p.hint { a href="/account/notifications" { "How you are told" } " · " a href="/" { "To the first page" } }
         },
@@ -202,11 +226,11 @@ pub(super) fn quiet_form(room: RoomCode, quiet: bool, settings: bool) -> Markup 
     }
 }
 
-fn count(unseen: usize) -> String {
+fn count(unseen: u64) -> String {
     match unseen {
         0 => "Nothing new.".to_owned(),
         1 => "1 is new.".to_owned(),
-        more => format!("{more} are new."),
+        more => format!("{} are new.", upto(more)),
     }
 }
 
