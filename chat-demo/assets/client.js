@@ -22,7 +22,7 @@ export const newId = () =>
  *
  * `on` is told: `status(state, text, seconds)` with the state "wait", "live" or "lost"; `welcome`, `message`, `changed`,
  * `members`, `joined`, `left`, `presence`, `typing`, `rooms`, `mentioned`, `direct` with the frame; `wish(wish, text)` when the state of a wish has changed to
- * "pending", "answered" or "failed".
+ * "pending", "answered" or "failed"; `refused(text)` when anything else was refused.
  */
 export class RoomClient {
   #url;
@@ -122,7 +122,7 @@ export class RoomClient {
 
   #refused({ id, text, retry_ms }) {
     const wish = this.#wishes.get(id);
-    if (!wish) return this.#on.status("live", text);
+    if (!wish) return this.#on.refused(text);
     if (retry_ms === undefined) return this.#fail(id, text);
     if (this.#flying !== id) return;
     this.#on.wish(wish, `${text} Trying again…`);

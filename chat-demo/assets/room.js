@@ -2,8 +2,11 @@
 
 import { MAX_BODY, newId, RoomClient } from "./client.js";
 import { showHelp, understand } from "./commands.js";
+import { alter, arrange, find, make, messageItem, readItem, written } from "./messages.js";
+import { names } from "./names.js";
+import { people } from "./people.js";
 import { roomList } from "./rooms.js";
-import { alter, arrange, avatar, find, hue, make, messageItem, readItem, written } from "./messages.js";
+import { statusLine } from "./status.js";
 import { uploads } from "./upload.js";
 
 function button(className, text, action) {
@@ -17,11 +20,10 @@ export function start(page) {
   const code = page.dataset.room;
   const me = { id: Number(page.dataset.me), name: page.dataset.name };
   const [log, list, outbox] = [find("#log"), find("#messages"), find("#outbox")];
-  const [status, jump] = [find("#status"), find("#jump")];
-  const [form, field, count] = [find("#composer"), find("#body"), find("#count")];
-  const members = new Map();
-  const writing = new Set();
-  const away = new Set();
+  const [form, field, count, jump] = [find("#composer"), find("#body"), find("#count"), find("#jump")];
+  const line = statusLine(() => client.connect());
+  const say = line.answer;
+  const here = people(me, page.dataset.with, line.news);
   const items = new Map(); // id of a message that is on its way -> its element
   const memory = (key) => `${key}:${code}:${me.id}`;
   let unread = 0;
@@ -147,7 +149,7 @@ export function start(page) {
     find("#cancel").hidden = true;
     field.value = "";
     measure();
-    say("Connected");
+    say("");
   }
 
   /** Deleting cannot be undone, so it takes two clicks. */
@@ -219,96 +221,11 @@ export function start(page) {
     remember();
   }
 
-  // Who is there, and who is writing
+  // The connection
 
-  /** The button that opens the room between this person and another. */
-  function talk({ id, name }) {
-    const whom = make("input");
-    Object.assign(whom, { type: "hidden", name: "person", value: id });
-    const form = make("form", "talk", whom, make("button", "plain", "Message", make("span", "unseen", ` ${name}`)));
-    Object.assign(form, { method: "post", action: "/direct" });
-    return form;
-  }
-
-  function showMembers() {
-    const people = [...members.values()].sort((a, b) => a.name.localeCompare(b.name));
-    find("#here").textContent = `${people.length} here`;
-    find("#members").replaceChildren(...people.map((person) => {
-      const item = make("li", hue(person.id), avatar(person.name), make("span", "name", person.name));
-      item.dataset.person = person.id;
-      if (person.id === me.id) item.append(make("span", "self", "you"));
-      else if (!page.dataset.with) item.append(talk(person));
-      const status = away.has(person.id) ? "away" : "online";
-      const dot = make("span", "dot");
-      dot.setAttribute("aria-hidden", "true");
-      const presence = make("span", "presence", dot, status);
-      presence.dataset.status = status;
-      item.append(presence);
-      return item;
-    }));
-  }
-
-  function setMembers(frame) {
-    members.clear();
-    away.clear();
-    for (const person of frame.members) members.set(person.id, person);
-    for (const id of frame.away) away.add(id);
-    showMembers();
-  }
-
-  function joined({ person }) {
-    const known = members.get(person.id);
-    members.set(person.id, person);
-    showMembers();
-    if (person.id === me.id) {
-      if (me.name !== person.name) note(`You are ${person.name} now`);
-      me.name = person.name;
-      find("#name").value = person.name;
-      return;
-    }
-    if (!known) note(`${person.name} is here`);
-    else if (known.name !== person.name) note(`${known.name} is now ${person.name}`);
-  }
-
-  function left({ id }) {
-    const person = members.get(id);
-    members.delete(id);
-    away.delete(id);
-    typing({ id, on: false });
-    showMembers();
-    if (person) note(`${person.name} left`);
-  }
-
-  function presence({ id, status }) {
-    if (status === "away") away.add(id);
-    else away.delete(id);
-    showMembers();
-  }
-
-  function typing({ id, on }) {
-    if (on && id !== me.id) writing.add(id);
-    else writing.delete(id);
-    const names = [...writing].map((id) => members.get(id)?.name).filter(Boolean);
-    const who = names.length > 2 ? `${names.length} people are` : `${names.join(" and ")} ${names.length > 1 ? "are" : "is"}`;
-    find("#typing").textContent = names.length ? `${who} writing…` : "";
-  }
-
-  // The line below the conversation
-
-  let noteTimer = 0;
-  const say = (text) => {
-    clearTimeout(noteTimer);
-    find("#status-text").textContent = text;
-  };
-  function show(state, text, seconds = 0) {
-    status.dataset.state = state;
-    find("#now").hidden = state !== "lost" || seconds <= 1;
-    if (state !== "live") for (const id of writing) typing({ id, on: false });
-    say(text);
-  }
-  function note(text, time = 4_000) {
-    say(text);
-    noteTimer = setTimeout(() => client.live && say("Connected"), time);
+  function show(state, text, seconds) {
+    line.connection(state, text, seconds);
+    if (state !== "live") here.silence();
   }
 
   const url = new URL(`/rooms/${code}/socket`, location.href);
@@ -317,23 +234,24 @@ export function start(page) {
   const known = { last: Number(adopted.at(-1)?.dataset.seq ?? page.dataset.last), revision: Number(page.dataset.revision) };
   const client = new RoomClient(url, known, {
     status: show,
-    welcome: (frame) => (frame.reset ? location.reload() : setMembers(frame)),
+    refused: say,
+    welcome: (frame) => (frame.reset ? location.reload() : here.set(frame)),
     message: receive,
     changed,
     wish: wished,
-    members: setMembers,
-    joined,
-    left,
-    presence,
-    typing,
+    members: here.set,
+    joined: here.joined,
+    left: here.left,
+    presence: here.presence,
+    typing: here.typing,
     rooms: (frame) => {
       rooms.show(frame);
       call(frame.rooms.find((room) => room.code === code));
     },
     workspace: (frame) => rooms.showChannels(frame),
-    announced: ({ by, text }) => note(`${by.name} to all: ${text}`, 15_000),
+    announced: ({ by, text }) => line.news(`${by.name} to all: ${text}`, 15_000),
     mentioned: ({ by, room, direct }) =>
-      note(direct ? `${by.name} writes to you` : `${by.name} mentions you in ${rooms.nameOf(room)}`, 15_000),
+      line.news(direct ? `${by.name} writes to you` : `${by.name} mentions you in ${rooms.nameOf(room)}`, 15_000),
     direct: ({ room }) => { if (room !== code) location.assign(`/rooms/${room}`); },
   });
 
@@ -354,6 +272,7 @@ export function start(page) {
   function submit() {
     const body = field.value;
     if (!body.trim()) return field.focus();
+    say("");
     if (size() > MAX_BODY) return say("This message is too long. Please shorten it.");
     if (editing) {
       const seq = Number(editing.dataset.seq);
@@ -380,9 +299,9 @@ export function start(page) {
     },
     who() {
       find(".people").open = true;
-      const names = [...members.values()].map((person) => person.name).sort((a, b) => a.localeCompare(b));
+      const all = here.all.map((person) => person.name);
       const only = page.dataset.with ? "Nobody else can come here. " : "";
-      say(`${only}${names.length} here: ${names.join(", ")}`);
+      say(`${only}${all.length} here: ${all.join(", ")}`);
     },
     msg(text) { client.wish({ id: newId(), type: "direct", text, at: Date.now() }); },
     search(q) { location.assign(`/search?${new URLSearchParams({ q, room: code })}`); },
@@ -395,6 +314,14 @@ export function start(page) {
     help() { showHelp(() => field.focus()); },
   };
 
+  /** Who can be meant by an @: whoever is here, and whoever has said something that is shown. */
+  const meant = names(field, () => {
+    const said = all().map((item) => ({ id: Number(item.dataset.author), name: find(".author", item).textContent, here: false }));
+    const known = new Map([...said, ...here.all.map((person) => ({ ...person, here: true }))].map((person) => [person.id, person]));
+    known.delete(me.id);
+    return [...known.values()];
+  });
+
   form.addEventListener("submit", (event) => { event.preventDefault(); submit(); });
   field.addEventListener("input", () => {
     measure();
@@ -402,6 +329,7 @@ export function start(page) {
     else client.stopTyping();
   });
   field.addEventListener("keydown", (event) => {
+    if (meant(event)) return;
     if (event.key === "Escape" && editing) return endEdit();
     if (event.key === "ArrowUp" && !event.altKey && !field.value) {
       const mine = all().findLast((item) => find(".tools", item));
@@ -432,12 +360,11 @@ export function start(page) {
     }
   });
   for (const doing of ["keydown", "pointerdown", "pointermove", "wheel"]) {
-    document.addEventListener(doing, () => client.active(away.has(me.id)), { passive: true });
+    document.addEventListener(doing, () => client.active(here.away), { passive: true });
   }
   log.addEventListener("scroll", () => atEnd() && !document.hidden && unread && toEnd());
   jump.addEventListener("click", toEnd);
   find("#cancel").addEventListener("click", () => { endEdit(); field.focus(); });
-  find("#now").addEventListener("click", () => client.connect());
   find("#earlier")?.addEventListener("click", loadEarlier);
   addEventListener("pagehide", () => client.leave());
   addEventListener("online", () => !client.live && client.connect());

@@ -1,6 +1,6 @@
 //! Two people in a real browser: the scripts in `browser/`, against the real program.
 //!
-//! With `UPDATE_PICTURES` set, the picture of the documentation is made anew.
+//! With `UPDATE_PICTURES` set, the pictures of the documentation are made anew.
 
 mod support;
 
@@ -9,7 +9,7 @@ use std::process::Command;
 
 use supervisor::testing::Chaos;
 use support::clamd::{Clamd, eicar};
-use support::{ADMIN_TOKEN, Server, program};
+use support::{ADMIN_TOKEN, Server, program, wide};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -20,10 +20,7 @@ async fn two_browsers_talk_while_their_room_is_killed() {
     let server = Server::with_limits(chat_demo::config::Limits::default()).await;
     test.env("BASE", server.app.url()).env("ADMIN_TOKEN", ADMIN_TOKEN);
     tokio::task::block_in_place(|| program::run(&mut test));
-    if let Some(pictures) = pictures() {
-        let documentation = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/chat-demo.png");
-        std::fs::copy(pictures.join("chat-demo.png"), documentation).expect("the picture is copied");
-    }
+    document("chat-demo.png");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,6 +82,15 @@ async fn a_team_talks_in_channels_while_its_workspace_is_killed() {
     let server = Server::with_limits(chat_demo::config::Limits::default()).await;
     test.env("BASE", server.app.url()).env("ADMIN_TOKEN", ADMIN_TOKEN);
     tokio::task::block_in_place(|| program::run(&mut test));
+    document("chat-demo-workspace.png");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_are_offered_behind_an_at() {
+    let Some(mut test) = script("names.mjs") else { return };
+    let server = Server::with_limits(chat_demo::config::Limits::default()).await;
+    test.env("BASE", server.app.url());
+    tokio::task::block_in_place(|| program::run(&mut test));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,6 +99,77 @@ async fn what_was_said_is_found_by_keys() {
     let server = Server::with_limits(chat_demo::config::Limits::default()).await;
     test.env("BASE", server.app.url());
     tokio::task::block_in_place(|| program::run(&mut test));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_on_its_way_sent_failed_and_tried_again_is_shown_and_drafts_stay() {
+    let Some(mut test) = script("sending.mjs") else { return };
+    let server = Server::with_limits(chat_demo::config::Limits::default()).await;
+    test.env("BASE", server.app.url());
+    tokio::task::block_in_place(|| program::run(&mut test));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_accessible_and_fits() {
+    let Some(mut test) = script("pages.mjs") else { return };
+    let mut flags = vec!["--memory"];
+    if cfg!(feature = "email") {
+        // Nobody is there: what this page says does not wait for it.
+        flags.extend(["--smtp-url", "smtp://127.0.0.1:9", "--mail-from", "Chat <chat@chat.example>"]);
+        test.env("EMAIL", "true");
+    }
+    let server = Server::with(chat_demo::config::Limits::default(), &flags).await;
+    test.env("BASE", server.app.url());
+    tokio::task::block_in_place(|| program::run(&mut test));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_state_of_a_room_is_accessible_and_fits() {
+    let Some(mut test) = script("states.mjs") else { return };
+    let server = Server::with_limits(chat_demo::config::Limits::default()).await;
+    test.env("BASE", server.app.url());
+    tokio::task::block_in_place(|| program::run(&mut test));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_and_authors_are_told_apart() {
+    let Some(mut test) = script("days.mjs") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = folder.path().join("chat.sqlite3");
+    let flags = ["--database", database.to_str().expect("a plain path")];
+    let server = Server::with(wide(), &flags).await;
+    let (ada, code) = server.founder("Ada").await;
+    let bob = server.guest("Bob", &code).await;
+    let said = [
+        (&ada, "long ago", "2026-02-20T12:00:00Z"),
+        (&ada, "one", "2026-03-02T12:00:00Z"),
+        (&ada, "two", "2026-03-02T12:04:59Z"),
+        (&ada, "after a while", "2026-03-02T12:09:59Z"),
+        (&bob, "another", "2026-03-02T12:10:30Z"),
+        (&bob, "today", "2026-03-03T09:00:00Z"),
+    ];
+    for (number, (author, body, _)) in said.iter().enumerate() {
+        let form = [("id", &*format!("client-{number:04}")), ("body", body)];
+        assert_eq!(author.post(&format!("/rooms/{code}/messages"), &form).await.status, 303);
+    }
+    server.app.into_tree().stop().await;
+    // What nobody waits days for.
+    let stored = rusqlite::Connection::open(&database).expect("the database");
+    for (_, body, at) in said {
+        let sql = "UPDATE messages SET at = unixepoch(?1) * 1000 WHERE body = ?2";
+        assert_eq!(stored.execute(sql, [at, body]).expect("it is written"), 1);
+    }
+    drop(stored);
+    let server = Server::with(wide(), &flags).await;
+    test.env("BASE", server.app.url()).env("ROOM", code).env("COOKIE", ada.cookie());
+    tokio::task::block_in_place(|| program::run(&mut test));
+}
+
+#[test]
+fn the_client_library_keeps_what_it_promises() {
+    let Some(node) = program::find(&["node"]) else { return };
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    program::run(Command::new(node).args(["--no-warnings", "client.mjs"]).current_dir(here));
 }
 
 #[test]
@@ -129,6 +206,7 @@ async fn a_browser_sends_a_picture_and_what_is_harmful() {
     let server = Server::with(chat_demo::config::Limits::default(), &flags).await;
     test.env("BASE", server.app.url()).env("EICAR", String::from_utf8(eicar()).expect("it is plain"));
     tokio::task::block_in_place(|| program::run(&mut test));
+    document("chat-demo-phone.png");
 }
 
 /// How to run a script, with what it needs installed.
@@ -146,6 +224,14 @@ fn script(name: &str) -> Option<Command> {
         command.env("PICTURES", pictures);
     }
     Some(command)
+}
+
+/// Puts a picture that was made into the documentation, if pictures are wanted.
+fn document(picture: &str) {
+    if let Some(pictures) = pictures() {
+        let documentation = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(picture);
+        std::fs::copy(pictures.join(picture), documentation).expect("the picture is copied");
+    }
 }
 
 /// Where pictures are put, if they are wanted.

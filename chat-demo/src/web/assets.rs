@@ -24,15 +24,18 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Name, media type, text.
-const ASSETS: [(&str, &str, &str); 10] = [
+const ASSETS: [(&str, &str, &str); 13] = [
     (STYLE, CSS, include_str!("../../assets/chat.css")),
     (SCRIPT, JS, include_str!("../../assets/chat.js")),
     ("client.js", JS, include_str!("../../assets/client.js")),
     ("commands.js", JS, include_str!("../../assets/commands.js")),
     ("messages.js", JS, include_str!("../../assets/messages.js")),
+    ("names.js", JS, include_str!("../../assets/names.js")),
+    ("people.js", JS, include_str!("../../assets/people.js")),
     ("push.js", JS, include_str!("../../assets/push.js")),
     ("room.js", JS, include_str!("../../assets/room.js")),
     ("rooms.js", JS, include_str!("../../assets/rooms.js")),
+    ("status.js", JS, include_str!("../../assets/status.js")),
     ("upload.js", JS, include_str!("../../assets/upload.js")),
     (ICON, SVG, include_str!("../../assets/icon.svg")),
 ];

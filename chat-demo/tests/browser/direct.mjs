@@ -20,9 +20,10 @@ async function founds(page, name) {
 const title = (page, wanted) => page.waitForFunction((wanted) => document.title === wanted, wanted)
   .catch(async () => assert.equal(await page.title(), wanted));
 const last = (page) => page.locator("#messages > .message .bubble").last();
-const status = (page, wanted) => page.waitForFunction(
-  (wanted) => document.querySelector("#status-text").textContent.includes(wanted), wanted,
-).catch(async () => assert.equal(await page.locator("#status-text").textContent(), wanted));
+const told = (place) => (page, wanted) => page.waitForFunction(
+  ([place, wanted]) => document.querySelector(place).textContent.includes(wanted), [place, wanted],
+).catch(async () => assert.equal(await page.locator(place).textContent(), wanted));
+const [answer, news] = [told("#answer"), told("#news")];
 
 let shared;
 let between;
@@ -39,7 +40,7 @@ await step("two people in one room, one of them in another as well", async () =>
 
 await step("/msg to a name that nobody has is refused, and what was written is kept", async () => {
   await say(ada, "/msg Cleo Are you there?");
-  await status(ada, "Nobody in your rooms has this name");
+  await answer(ada, "Nobody in your rooms has this name");
   assert.equal(await ada.inputValue("#body"), "/msg Cleo Are you there?");
 });
 
@@ -50,7 +51,7 @@ await step("/msg goes to the room between two, and the other is told in theirs",
   between = codeOf(ada);
   await title(ada, "Bob · Rooms");
   assert.equal(await last(ada).textContent(), "Are you there?");
-  await status(bob, "Ada writes to you");
+  await news(bob, "Ada writes to you");
   await bob.waitForFunction(() => document.title.startsWith("(1, @1) "));
   assert.match(await bob.locator(`#rooms [data-code="${between}"]`).evaluate((link) => link.textContent), /Ada\s+1 new\s+1 mention/);
   await accessible(ada, "a conversation");
@@ -73,7 +74,7 @@ await step("Ctrl+K finds the conversation by the name, and the answer comes back
   await ada.waitForFunction(() => document.querySelectorAll("#messages > .message").length === 2);
   assert.equal(await last(ada).textContent(), "I am.");
   await say(bob, "/who");
-  await status(bob, "Nobody else can come here. 2 here: Ada, Bob");
+  await answer(bob, "Nobody else can come here. 2 here: Ada, Bob");
 });
 
 await step("another name is followed in the title, the heading and the list", async () => {
@@ -90,7 +91,7 @@ await step("/leave closes it, and the next message opens it again", async () => 
   await ada.goto(`${BASE}rooms/${shared}`);
   await connected(ada);
   await say(bob, "One more thing");
-  await status(ada, "Robert writes to you");
+  await news(ada, "Robert writes to you");
   await ada.waitForFunction((code) => document.querySelector(`#rooms [data-code="${code}"]`), between);
 });
 

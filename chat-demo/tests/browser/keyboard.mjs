@@ -65,7 +65,7 @@ await step("what is said elsewhere is counted, in the list and in the title", as
   await title(ada, "(1) ");
   await write(bob, "@ada, can you come?");
   await title(ada, "(2, @1) ");
-  assert.match(await ada.locator("#status-text").textContent(), /^Bob mentions you in/);
+  assert.match(await ada.locator("#news").textContent(), /^Bob mentions you in/);
   await tabTo(ada, "#menu summary");
   await press(ada, "Enter");
   assert.match(await ada.locator(`#rooms [data-code="${two}"]`).innerText(), /2 new\s+1 mention/);

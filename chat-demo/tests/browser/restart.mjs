@@ -41,9 +41,12 @@ await step("two people talk", async () => {
 });
 
 await step("the program is killed; what is written meanwhile waits", async () => {
+  await say(bob, "/who");
   await end("SIGKILL");
   await state(ada, "lost");
-  assert.match(await ada.locator("#status-text").innerText(), /Trying again/);
+  await state(bob, "lost");
+  assert.equal(await bob.locator("#answer").innerText(), "2 here: Ada, Bob", "beside how the connection is");
+  assert.match(await ada.locator("#connection").innerText(), /Trying again/);
   await say(ada, "while it was down");
   await say(ada, "and another");
   assert.deepEqual(
@@ -63,6 +66,8 @@ await step("it is started again: everybody comes back by themselves, and what wa
     await here(page, ["Ada", "Bob"]);
   }
   assert.equal(await ada.inputValue("#body"), "a draft");
+  assert.equal(await bob.locator("#connection").textContent(), "Connected");
+  assert.equal(await bob.locator("#answer").innerText(), "2 here: Ada, Bob", "still there");
 });
 
 await step("a message waits even over a reload of its page", async () => {

@@ -157,12 +157,12 @@ await step("commands: what one does, a slash, help, who is here", async () => {
   await ada.press("#body", "Escape");
 
   await say(ada, "/wave all");
-  assert.match(await ada.locator("#status-text").textContent(), /no command \/wave/);
+  assert.match(await ada.locator("#answer").textContent(), /no command \/wave/);
   assert.equal(await ada.inputValue("#body"), "/wave all", "the text is kept");
   await say(ada, "/nick");
-  assert.equal(await ada.locator("#status-text").textContent(), "Write it as /nick NAME");
+  assert.equal(await ada.locator("#answer").textContent(), "Write it as /nick NAME");
   await say(ada, "/who");
-  assert.equal(await ada.locator("#status-text").textContent(), "2 here: Ada, Bob");
+  assert.equal(await ada.locator("#answer").textContent(), "2 here: Ada, Bob");
   assert.ok(await ada.locator("#members").isVisible());
   await ada.click(".people summary");
 
@@ -194,7 +194,7 @@ await step("another name is everybody's without a reload, in all tabs", async ()
   await shows(bob, lines);
   assert.equal(await bob.locator("#messages > .message .author").last().textContent(), "Countess Ada");
   await say(ada, `/nick ${"x".repeat(33)}`);
-  await ada.waitForFunction(() => /at most 32/.test(document.querySelector("#status-text").textContent));
+  await ada.waitForFunction(() => /at most 32/.test(document.querySelector("#answer").textContent));
   await kill(code);
   await say(ada, "/nick Ada");
   await bob.waitForFunction(() => !document.querySelector("#members").textContent.includes("Countess"));

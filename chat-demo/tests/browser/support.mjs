@@ -91,6 +91,45 @@ export async function fits(page, where) {
   assert.ok(width <= page.viewportSize().width, `${where}: ${width} px wide`);
 }
 
+/** A state of a page in light and in dark, on a wide screen and on a phone of 320 px, which it fits. */
+export async function everywhere(page, where) {
+  const size = page.viewportSize();
+  for (const [width, height] of [[size.width, size.height], [320, 568]]) {
+    await page.setViewportSize({ width, height });
+    for (const colorScheme of ["dark", "light"]) {
+      await page.emulateMedia({ colorScheme });
+      await accessible(page, `${where}, ${colorScheme}, ${width} px`);
+    }
+    await fits(page, `${where}, ${width} px`);
+  }
+  await page.setViewportSize(size);
+}
+
+/** Goes through a page by Tab, and sees where the focus is at each place, of which there is at least one. */
+export async function tabbed(page, where) {
+  await page.evaluate(() => document.activeElement.blur());
+  const seen = new Set();
+  for (;;) {
+    await page.keyboard.press("Tab");
+    const [place, shown] = await page.evaluate(() => {
+      const active = document.activeElement;
+      const outlined = (node) => {
+        const { outlineStyle, outlineWidth } = getComputedStyle(node);
+        return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
+      };
+      if (active === document.body) return [null];
+      globalThis.places ??= new Map();
+      if (!globalThis.places.has(active)) globalThis.places.set(active, globalThis.places.size);
+      // A field that is not seen itself is shown by its label.
+      return [`${globalThis.places.get(active)} ${active.outerHTML.slice(0, 120)}`, [active, ...active.labels ?? []].some(outlined)];
+    });
+    if (place === null || seen.has(place)) break;
+    seen.add(place);
+    assert.ok(shown, `${where}: the focus is not seen on ${place}`);
+  }
+  assert.ok(seen.size > 0, `${where}: nothing is reached by Tab`);
+}
+
 /** A picture of the page, if pictures are wanted. */
 export async function picture(page, name) {
   if (PICTURES) await page.screenshot({ path: `${PICTURES}/${name}.png` });

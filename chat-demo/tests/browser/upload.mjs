@@ -5,9 +5,9 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { accessible, connected, finish, fits, founds, joins, picture, say, step, visitor } from "./support.mjs";
+import { accessible, connected, everywhere, finish, fits, founds, joins, picture, say, step, visitor } from "./support.mjs";
 
-const { BASE, EICAR } = process.env;
+const { BASE, EICAR, PICTURES } = process.env;
 
 const ada = await visitor({}, false); // a refusal is a complaint to the browser
 const bob = await visitor();
@@ -17,8 +17,8 @@ let lake;
 
 const files = (page) => page.locator("#messages > .message .file .file-name").allTextContents();
 const status = (page, text) =>
-  page.waitForFunction((text) => document.querySelector("#status-text").textContent.includes(text), text)
-    .catch(async () => assert.equal(await page.locator("#status-text").textContent(), text));
+  page.waitForFunction((text) => document.querySelector("#answer").textContent.includes(text), text)
+    .catch(async () => assert.equal(await page.locator("#answer").textContent(), text));
 
 async function has(page, names) {
   const wanted = JSON.stringify(names);
@@ -46,10 +46,19 @@ await step("two in a room", async () => {
   lake = Buffer.from(await ada.evaluate(async () => {
     const canvas = new OffscreenCanvas(960, 600);
     const paint = canvas.getContext("2d");
-    for (const [colour, top] of [["#a8d4f0", 0], ["#3f6f4f", 240], ["#1b6ca8", 320]]) {
+    const shape = (colour, ...points) => {
       paint.fillStyle = colour;
-      paint.fillRect(0, top, 960, 600);
-    }
+      paint.beginPath();
+      for (const [x, y] of points) paint.lineTo(x, y);
+      paint.fill();
+    };
+    const sky = paint.createLinearGradient(0, 0, 0, 400);
+    for (const [part, colour] of [[0, "#7fb2dc"], [1, "#f6d9b8"]]) sky.addColorStop(part, colour);
+    shape(sky, [0, 0], [960, 0], [960, 400], [0, 400]);
+    shape("#7d8fa8", [0, 380], [190, 150], [330, 300], [520, 110], [760, 330], [960, 220], [960, 400], [0, 400]);
+    shape("#3f6f4f", [0, 400], [0, 330], [260, 370], [560, 320], [960, 370], [960, 400]);
+    shape("#1b6ca8", [0, 395], [960, 395], [960, 600], [0, 600]);
+    for (let line = 0; line < 8; line += 1) shape("#ffffff22", [80 + line * 90, 420 + line * 20], [380 + line * 60, 424 + line * 20], [80 + line * 90, 426 + line * 20]);
     return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
   }));
 });
@@ -104,7 +113,7 @@ await step("progress is shown, and sending can be cancelled", async () => {
   };
   await ada.waitForFunction(part);
   assert.equal(await ada.getAttribute(".sending progress", "aria-label"), "Sending film.bin");
-  await accessible(ada, "a file on its way");
+  await everywhere(ada, "a file on its way");
   await picture(ada, "upload");
   await ada.click(".sending >> text=Cancel");
   await status(ada, "film.bin was not sent.");
@@ -118,15 +127,15 @@ await step("a connection that breaks: it is sent again, once", async () => {
   await ada.context().route("**/files", (route) => route.abort("connectionfailed"), { times: 1 });
   await ada.setInputFiles("#file", { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("Some notes.\n") });
   await status(ada, "notes.txt was not sent: the connection broke.");
-  await accessible(ada, "a file that was not sent");
+  await everywhere(ada, "a file that was not sent");
   await ada.click(".sending >> text=Try again");
   await status(ada, "notes.txt is sent");
   for (const page of [ada, bob]) await has(page, ["lake.png", "notes.txt"]);
 });
 
 await step("a file that is dropped on the conversation is sent", async () => {
-  await drop(ada, "dropped.txt", 7);
-  for (const page of [ada, bob]) await has(page, ["lake.png", "notes.txt", "dropped.txt"]);
+  await drop(ada, 'the "dropped".txt', 7);
+  for (const page of [ada, bob]) await has(page, ["lake.png", "notes.txt", 'the "dropped".txt']);
 });
 
 await step("the file of a deleted message is gone for everybody", async () => {
@@ -135,14 +144,14 @@ await step("the file of a deleted message is gone for everybody", async () => {
   await message.hover();
   await message.getByText("Delete").click();
   await message.getByText("Delete for everybody").click();
-  for (const page of [ada, bob]) await has(page, ["lake.png", "dropped.txt"]);
+  for (const page of [ada, bob]) await has(page, ["lake.png", 'the "dropped".txt']);
   assert.equal((await bob.context().request.get(new URL(notes, BASE).href)).status(), 404);
 });
 
 await step("a page loaded anew shows the same, to axe-core as well, in light and dark and on a phone", async () => {
   await bob.reload();
   await connected(bob);
-  await has(bob, ["lake.png", "dropped.txt"]);
+  await has(bob, ["lake.png", 'the "dropped".txt']);
   await accessible(bob, "files");
   await bob.emulateMedia({ colorScheme: "dark" });
   await accessible(bob, "files, dark");
@@ -162,12 +171,34 @@ await step("without a script: the form does it, and says what is wrong", async (
   await page.setInputFiles("#file", { name: "plain.txt", mimeType: "text/plain", buffer: Buffer.from("plain") });
   await page.click("text=Send file");
   assert.equal(page.url(), address);
-  assert.deepEqual(await files(page), ["lake.png", "dropped.txt", "plain.txt"]);
+  assert.deepEqual(await files(page), ["lake.png", 'the "dropped".txt', "plain.txt"]);
   await page.setInputFiles("#file", { name: "bad.txt", mimeType: "text/plain", buffer: Buffer.from(EICAR) });
   await page.click("text=Send file");
   assert.equal(await page.locator("[role=alert]").textContent(), "The scanner knows this file as harmful.");
-  await has(ada, ["lake.png", "dropped.txt", "plain.txt"]);
+  await has(ada, ["lake.png", 'the "dropped".txt', "plain.txt"]);
   await page.context().close();
 });
+
+if (PICTURES) {
+  await step("pictures", async () => {
+    const phone = await visitor({ viewport: { width: 360, height: 640 }, deviceScaleFactor: 2, colorScheme: "dark" });
+    const [grace, linus] = await Promise.all([visitor(), visitor()]);
+    await founds(grace, BASE, "Grace");
+    await joins(linus, grace.url(), "Linus");
+    await joins(phone, grace.url(), "Radia");
+    await say(grace, "Where are you all? I am alone in the office.");
+    await say(linus, "At the lake. Look:");
+    await phone.waitForFunction(() => document.querySelectorAll("#messages > .message").length === 2);
+    await linus.setInputFiles("#file", { name: "lake.png", mimeType: "image/png", buffer: lake });
+    await phone.locator(".file img").evaluate((image) => image.decode());
+    await say(phone, "@Grace come here, I am sending you the film");
+    const network = await phone.context().newCDPSession(phone);
+    await network.send("Network.enable");
+    await network.send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 1_500_000 });
+    await drop(phone, "film.mp4", 20 << 20);
+    await phone.waitForFunction(() => document.querySelector(".sending progress")?.value > 9_000_000);
+    await picture(phone, "chat-demo-phone");
+  });
+}
 
 await finish();

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { accessible, connected, finish, fits, here, picture, say, shows, step, visitor } from "./support.mjs";
 
-const { BASE, ADMIN_TOKEN } = process.env;
+const { BASE, ADMIN_TOKEN, PICTURES } = process.env;
 const [ada, bob] = [await visitor(), await visitor()];
 const codeOf = (page) => new URL(page.url()).pathname.split("/")[2];
 const lines = [];
@@ -136,7 +136,7 @@ await step("what is told to all is shown in every channel", async () => {
   await other.fill("#body", "Lunch!");
   await other.click("button:has-text('Tell')");
   await other.locator("text=All who are in a channel now were told.").waitFor();
-  await bob.waitForFunction(() => document.querySelector("#status-text").textContent === "Ada to all: Lunch!");
+  await bob.waitForFunction(() => document.querySelector("#news").textContent === "Ada to all: Lunch!");
   await other.close();
 });
 
@@ -169,12 +169,42 @@ await step("on a small phone, in the dark, and without a script", async () => {
 
 await step("whoever has left the workspace is out of its channels", async () => {
   await bob.waitForFunction(() => document.querySelector("#status").dataset.state === "lost");
-  assert.match(await bob.locator("#status-text").innerText(), /not open to you any more/);
+  assert.match(await bob.locator("#connection").innerText(), /not open to you any more/);
   await say(ada, "where is Bob?");
   lines.push("where is Bob?");
   await shows(ada, lines);
   const answer = await bob.goto(`${BASE}rooms/${general}`);
   assert.equal(answer.status(), 404);
 });
+
+if (PICTURES) {
+  await step("pictures", async () => {
+    const grace = await visitor({ viewport: { width: 560, height: 995 } });
+    await grace.goto(BASE);
+    await grace.click("text=A workspace, with channels");
+    await grace.fill("#workspace-name", "Grace");
+    await grace.fill("#workspace", "Engines");
+    await grace.click("text=Create a workspace");
+    await grace.waitForURL(/\/workspaces\//);
+    const address = grace.url();
+    for (const name of ["Linus", "Radia"]) {
+      const page = await visitor();
+      await page.goto(address);
+      await page.fill("#name", name);
+      await page.click("button:has-text('Join')");
+      await page.click("#channels >> text=#general");
+      await connected(page);
+      if (name === "Radia") await say(page, "The new build is out. @grace, can you look at it?");
+    }
+    for (const name of ["off-topic", "releases"]) {
+      await grace.goto(address);
+      await grace.fill("#channel", name);
+      await grace.click("text=Open");
+      await connected(grace);
+    }
+    await grace.goto(address);
+    await picture(grace, "chat-demo-workspace");
+  });
+}
 
 await finish();

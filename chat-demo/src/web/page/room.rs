@@ -327,8 +327,10 @@ fn below(view: &RoomView<'_>) -> Markup {
             div.status #status data-state="wait" {
                 span.dot aria-hidden="true" {}
                 span.typing #typing aria-live="off" {}
-                span #status-text role="status" { noscript { "Without JavaScript, reload the page for new messages." } }
+                span #connection role="status" { noscript { "Without JavaScript, reload the page for new messages." } }
                 button.plain #now type="button" hidden { "Try now" }
+                span #answer role="status" {}
+                span #news role="status" {}
                 span.count #count {}
             }
             form.composer #composer method="post" action={ "/rooms/" (view.code) "/messages" } {
