@@ -21,7 +21,7 @@ export function start(page) {
   const me = { id: Number(page.dataset.me), name: page.dataset.name };
   const [log, list, outbox] = [find("#log"), find("#messages"), find("#outbox")];
   const [form, field, count, jump] = [find("#composer"), find("#body"), find("#count"), find("#jump")];
-  const line = statusLine(() => client.connect());
+  const line = statusLine(() => keepFocus(() => client.connect()));
   const say = line.answer;
   const here = people(me, page.dataset.with, line.news);
   const items = new Map(); // id of a message that is on its way -> its element
@@ -116,7 +116,7 @@ export function start(page) {
     arrangeAll();
     const next = older.querySelector("#earlier");
     if (next) link.href = next.getAttribute("href");
-    else link.remove();
+    else keepFocus(() => link.remove());
     log.scrollTop += log.scrollHeight - height;
   }
 
@@ -156,11 +156,15 @@ export function start(page) {
   function ask(item) {
     const tools = find(".tools", item);
     const before = [...tools.childNodes];
-    const sure = button("plain", "Delete for everybody", () => {
+    const back = () => {
       tools.replaceChildren(...before);
+      before.at(-1).focus();
+    };
+    const sure = button("plain", "Delete for everybody", () => {
+      back();
       client.wish({ id: newId(), type: "delete", seq: Number(item.dataset.seq), at: Date.now() });
     });
-    tools.replaceChildren(sure, button("plain", "Keep", () => tools.replaceChildren(...before)));
+    tools.replaceChildren(sure, button("plain", "Keep", back));
     sure.focus();
   }
 
@@ -169,7 +173,14 @@ export function start(page) {
     if (!item) return;
     if (editing === item && message.state === "deleted") endEdit();
     alter(item, message, me);
-    if (message.state === "deleted") find(".tools", item)?.remove();
+    if (message.state === "deleted") keepFocus(() => find(".tools", item)?.remove());
+  }
+
+  /** Whoever had the focus where it cannot stay goes on in the conversation. */
+  function keepFocus(change) {
+    const held = document.activeElement;
+    change();
+    if (held !== document.body && !held.checkVisibility()) log.focus();
   }
 
   // What is on its way
@@ -207,8 +218,8 @@ export function start(page) {
     item.classList.toggle("failed", wish.state === "failed");
     const line = wish.state === "failed" ? [
       `Not sent. ${text} `,
-      button("plain", "Try again", () => client.retry(wish.id)), " ",
-      button("plain", "Discard", () => settle(wish.id)),
+      button("plain", "Try again", () => keepFocus(() => client.retry(wish.id))), " ",
+      button("plain", "Discard", () => keepFocus(() => settle(wish.id))),
     ] : [text];
     find(".state", item).replaceChildren(...line);
     if (wish.state === "failed" && atEnd()) log.scrollTop = log.scrollHeight;
@@ -363,7 +374,7 @@ export function start(page) {
     document.addEventListener(doing, () => client.active(here.away), { passive: true });
   }
   log.addEventListener("scroll", () => atEnd() && !document.hidden && unread && toEnd());
-  jump.addEventListener("click", toEnd);
+  jump.addEventListener("click", () => keepFocus(toEnd));
   find("#cancel").addEventListener("click", () => { endEdit(); field.focus(); });
   find("#earlier")?.addEventListener("click", loadEarlier);
   addEventListener("pagehide", () => client.leave());

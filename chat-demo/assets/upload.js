@@ -27,17 +27,23 @@ export function uploads(form, log, say) {
     bar.setAttribute("aria-label", `Sending ${file.name}`);
     const line = make("p", "sending", make("span", "file-name", file.name), bar, button("Cancel", () => request.abort()));
     form.append(line);
-    const end = (text) => {
+    /** Takes the line away; whoever had the focus there goes on where files are chosen. */
+    const leave = () => {
+      const focused = line.contains(document.activeElement);
       line.remove();
+      if (focused) field.focus();
+    };
+    const end = (text) => {
+      leave();
       say(text);
     };
     // The same id: if it was stored all the same, it is not stored twice.
     const fail = (text) => {
       const again = button("Try again", () => {
-        line.remove();
+        leave();
         send(file, id);
       });
-      line.replaceChildren(make("span", "trouble", text), again, button("Discard", () => line.remove()));
+      line.replaceChildren(make("span", "trouble", text), again, button("Discard", leave));
       say(text);
     };
     request.upload.addEventListener("progress", ({ loaded, total }) => {

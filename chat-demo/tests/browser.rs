@@ -37,6 +37,9 @@ async fn two_tabs_are_one_person_who_is_online_or_away() {
 async fn who_is_mentioned_elsewhere_is_told() {
     let Some(mut test) = script("notifications.mjs") else { return };
     let server = Server::with_limits(chat_demo::config::Limits::default()).await;
+    if cfg!(feature = "push") {
+        test.env("PUSH", "true");
+    }
     test.env("BASE", server.app.url());
     tokio::task::block_in_place(|| program::run(&mut test));
 }

@@ -83,6 +83,10 @@ await step("Ctrl+K goes to a room by a part of its code", async () => {
   await press(ada, "Escape");
   await ada.waitForFunction(() => !document.querySelector("dialog"));
   assert.equal(await focus(ada), "body", "back to where it was");
+  await press(ada, "Meta+K");
+  assert.equal(await focus(ada), "wanted", "on a Mac");
+  await press(ada, "Escape");
+  await ada.waitForFunction(() => !document.querySelector("dialog"));
   await press(ada, "Control+K");
   await ada.keyboard.type("oo!");
   assert.equal(await ada.locator("#options li").count(), 0);
@@ -137,6 +141,22 @@ await step("? shows the keys, and Escape closes it", async () => {
   await press(ada, "?");
   assert.equal(await ada.inputValue("#body"), "?", "where one writes it is a character");
   await press(ada, "Backspace");
+});
+
+await step("one's own message is kept or deleted, and the focus is never lost", async () => {
+  await write(ada, "to be kept, and then deleted");
+  const mine = ada.locator("#messages > .message.mine").last();
+  const text = (wanted) => ada.waitForFunction((wanted) => document.activeElement.textContent === wanted, wanted);
+  await tabTo(ada, ".message.mine:last-child .tools button:last-child");
+  await press(ada, "Enter");
+  await text("Delete for everybody");
+  await press(ada, "Tab");
+  await text("Keep");
+  await press(ada, "Enter");
+  await text("Delete");
+  await press(ada, "Enter", "Enter");
+  await mine.locator(".bubble:text('This message was deleted')").waitFor();
+  assert.equal(await focus(ada), "log");
 });
 
 await step("on a phone, in the dark, and on the first page without a script", async () => {

@@ -1,11 +1,11 @@
 // Who is mentioned in another room: the count, the list, quiet rooms; by keys, on a phone, and without a script.
 //
-// Run by ../browser.rs. Environment: BASE, CHROMIUM.
+// Run by ../browser.rs. Environment: BASE, PUSH (whether the server sends push messages) and CHROMIUM.
 
 import assert from "node:assert/strict";
 import { accessible, connected, finish, fits, picture, say, step, visitor } from "./support.mjs";
 
-const { BASE } = process.env;
+const { BASE, PUSH } = process.env;
 const ada = await visitor({ viewport: { width: 320, height: 568 } });
 const bob = await visitor();
 const badge = (page, text) => page.waitForFunction((text) => document.querySelector("#notices .badge")?.textContent === text, text);
@@ -80,5 +80,32 @@ await step("all of it without a script", async () => {
   await plain.locator(".ways button").first().click();
   await plain.waitForSelector("text=Notify me again");
 });
+
+if (PUSH) {
+  await step("a push message is shown once, as text, and only to those who allow it", async () => {
+    await ada.goto(`${BASE}account/notifications`);
+    await ada.click("text=Tell me in this browser");
+    await ada.locator("#push [role=status]:has-text('The browser does not allow it')").waitFor();
+    await ada.context().grantPermissions(["notifications"]);
+    await ada.evaluate(() => navigator.serviceWorker.register("/worker.js").then(() => navigator.serviceWorker.ready));
+    // What a push service would do.
+    const browser = await ada.context().newCDPSession(ada);
+    const registered = new Promise((resolve) => browser.on("ServiceWorker.workerRegistrationUpdated", ({ registrations }) =>
+      registrations.length && resolve(registrations[0].registrationId)));
+    await browser.send("ServiceWorker.enable");
+    const message = { id: "notice-1", title: "Bob in room 7KQ2 MXPD", body: "<b>hello", url: "/rooms/7KQ2MXPD" };
+    for (let times = 0; times < 2; times += 1) {
+      await browser.send("ServiceWorker.deliverPushMessage", {
+        origin: new URL(BASE).origin, registrationId: await registered, data: JSON.stringify(message),
+      });
+    }
+    await ada.waitForFunction(async () => (await (await navigator.serviceWorker.ready).getNotifications()).length > 0);
+    const shown = await ada.evaluate(async () => {
+      const all = await (await navigator.serviceWorker.ready).getNotifications();
+      return all.map(({ title, body, data }) => [title, body, data.url]);
+    });
+    assert.deepEqual(shown, [[message.title, message.body, message.url]]);
+  });
+}
 
 await finish();

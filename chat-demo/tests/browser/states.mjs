@@ -122,7 +122,9 @@ await step("a message that waits, and one that is refused", async () => {
   await everywhere(ada, "a message that is refused");
   await tabbed(ada, "a message that is refused");
   refuse = null;
-  await ada.click("text=Try again");
+  await ada.focus("text=Try again");
+  await press(ada, "Enter");
+  assert.equal(await ada.evaluate(() => document.activeElement.id), "log", "the focus is not lost with the button");
   await ada.locator("#messages .bubble:text('held up')").waitFor();
   assert.equal(await ada.locator("#outbox > li").count(), 0);
 });
@@ -139,8 +141,10 @@ await step("a connection that is lost, and one that is over", async () => {
   await everywhere(ada, "no connection");
   await tabbed(ada, "no connection");
   cut = false;
-  await ada.click("#now");
+  await ada.focus("#now");
+  await press(ada, "Enter");
   await connected(ada);
+  assert.equal(await ada.evaluate(() => document.activeElement.id), "log");
   open.at(-1).close({ code: 1008, reason: "This room is not open to you any more" });
   await ada.waitForFunction(() => /Reload the page/.test(document.querySelector("#connection").textContent));
   await everywhere(ada, "a connection that is over");

@@ -115,8 +115,10 @@ await step("progress is shown, and sending can be cancelled", async () => {
   assert.equal(await ada.getAttribute(".sending progress", "aria-label"), "Sending film.bin");
   await everywhere(ada, "a file on its way");
   await picture(ada, "upload");
-  await ada.click(".sending >> text=Cancel");
+  await ada.focus(".sending >> text=Cancel");
+  await ada.keyboard.press("Enter");
   await status(ada, "film.bin was not sent.");
+  assert.equal(await ada.evaluate(() => document.activeElement.id), "file", "the focus is not lost with the button");
   assert.equal(await ada.locator(".sending").count(), 0);
   await network.send("Network.emulateNetworkConditions", { ...slow, uploadThroughput: -1 });
   await drop(ada, "huge.bin", (25 << 20) + 1);
@@ -128,7 +130,9 @@ await step("a connection that breaks: it is sent again, once", async () => {
   await ada.setInputFiles("#file", { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("Some notes.\n") });
   await status(ada, "notes.txt was not sent: the connection broke.");
   await everywhere(ada, "a file that was not sent");
-  await ada.click(".sending >> text=Try again");
+  await ada.focus(".sending >> text=Try again");
+  await ada.keyboard.press("Enter");
+  assert.equal(await ada.evaluate(() => document.activeElement.id), "file", "the focus is not lost with the button");
   await status(ada, "notes.txt is sent");
   for (const page of [ada, bob]) await has(page, ["lake.png", "notes.txt"]);
 });

@@ -179,7 +179,7 @@ await step("whoever has left the workspace is out of its channels", async () => 
 
 if (PICTURES) {
   await step("pictures", async () => {
-    const grace = await visitor({ viewport: { width: 560, height: 995 } });
+    const grace = await visitor({ viewport: { width: 560, height: 856 } });
     await grace.goto(BASE);
     await grace.click("text=A workspace, with channels");
     await grace.fill("#workspace-name", "Grace");
@@ -187,6 +187,9 @@ if (PICTURES) {
     await grace.click("text=Create a workspace");
     await grace.waitForURL(/\/workspaces\//);
     const address = grace.url();
+    await grace.click("#channels >> text=#general");
+    await connected(grace);
+    await grace.goto(address);
     for (const name of ["Linus", "Radia"]) {
       const page = await visitor();
       await page.goto(address);
@@ -195,6 +198,7 @@ if (PICTURES) {
       await page.click("#channels >> text=#general");
       await connected(page);
       if (name === "Radia") await say(page, "The new build is out. @grace, can you look at it?");
+      if (name === "Radia") await page.locator("#messages .mention").waitFor();
     }
     for (const name of ["off-topic", "releases"]) {
       await grace.goto(address);

@@ -199,8 +199,13 @@ impl Rooms {
     ///
     /// [`CreateError`], in which case there is no new room.
     pub async fn create(&self) -> Result<RoomCode, CreateError> {
+        self.create_drawn(|| RoomCode::random(&mut rand::rng())).await
+    }
+
+    /// Draws again when a code is taken.
+    async fn create_drawn(&self, mut draw: impl FnMut() -> RoomCode) -> Result<RoomCode, CreateError> {
         for _ in 0..DRAWS {
-            let code = RoomCode::random(&mut rand::rng());
+            let code = draw();
             if self.store.create_room(code).await? {
                 return Ok(code);
             }

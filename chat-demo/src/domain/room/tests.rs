@@ -59,6 +59,21 @@ impl Fixture {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_code_that_is_taken_is_drawn_again_but_not_for_ever() {
+    let fixture = fixture("draws", Limits::default()).await;
+    let free: RoomCode = "22222222".parse().unwrap();
+    let mut codes = [fixture.code, fixture.code, free].into_iter();
+    assert_eq!(fixture.rooms.create_drawn(|| codes.next().unwrap()).await.unwrap(), free);
+    let mut draws = 0;
+    let none = fixture.rooms.create_drawn(|| {
+        draws += 1;
+        free
+    });
+    assert!(matches!(none.await, Err(CreateError::NoFreeCode)));
+    assert_eq!(draws, DRAWS);
+}
+
+#[tokio::test(start_paused = true)]
 async fn somebody_is_gone_after_the_grace() {
     let fixture = fixture("grace", Limits::default()).await;
     let (mut ada, _) = fixture.join(1, "Ada").await;
