@@ -20,7 +20,7 @@ use crate::domain::coordinator::{Coordinator, Hooks};
 use crate::domain::notification::{Couriers, Notifications};
 use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
-use crate::domain::upload::{Ffmpeg, Folder, Uploads};
+use crate::domain::upload::{Ffmpeg, Files, Folder, Uploads};
 use crate::domain::workspace::Workspaces;
 use crate::domain::{People, Visits};
 use crate::restart::{optional, vital};
@@ -148,7 +148,8 @@ impl App {
         let buffering = buffer.child_spec(&store);
         let accounts = Accounts::new(store.clone(), &limits);
         let (scanner, ffmpeg) = (config.clamd.clone(), Ffmpeg::find(&config.ffmpeg));
-        let uploads = Uploads::new(namespace.clone(), folder(&config)?, scanner, ffmpeg, limits);
+        let files = Files::new(folder(&config)?, store.clone());
+        let uploads = Uploads::new(namespace.clone(), files, scanner, ffmpeg, limits);
         let site = config.origins.first().cloned().unwrap_or_else(|| format!("http://{address}"));
         let site = site.trim_end_matches('/');
         #[cfg(feature = "email")]

@@ -18,7 +18,7 @@ mod mention;
 mod message;
 mod name;
 pub mod notification;
-mod patience;
+pub(crate) mod patience;
 mod people;
 pub mod presence;
 pub mod room;

@@ -7,6 +7,7 @@
 mod accounts;
 mod deliveries;
 mod direct;
+mod files;
 mod notices;
 mod password_hash;
 mod place;

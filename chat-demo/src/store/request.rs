@@ -12,7 +12,8 @@ use super::{
 };
 use crate::domain::search::Query;
 use crate::domain::{
-    Body, DisplayName, Draft, LoginName, Message, Person, PersonId, Revision, RoomCode, RoomKind, Seq, UnixMillis,
+    Body, DisplayName, Draft, FileId, LoginName, Message, Person, PersonId, Revision, RoomCode, RoomKind, Seq,
+    UnixMillis,
 };
 
 pub(super) type Answer<T> = Reply<Result<T, StoreError>>;
@@ -135,6 +136,10 @@ pub(crate) enum Request {
     Delivery(DeliveryRequest),
     Way(WayRequest),
     Workspace(WorkspaceRequest),
+    Disown {
+        file: FileId,
+        reply: Answer<bool>,
+    },
     Secret {
         name: &'static str,
         fresh: String,
@@ -170,6 +175,7 @@ impl Request {
                 | Self::Visit { .. }
                 | Self::Read { .. }
                 | Self::Leave { .. }
+                | Self::Disown { .. }
                 | Self::Secret { .. }
                 | Self::Ping { .. }
         )

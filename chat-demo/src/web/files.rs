@@ -156,23 +156,13 @@ async fn say(
     body: Option<Body>,
     published: Published,
 ) -> Result<Seq, Refusal> {
-    let (rooms, entry, author) = (web.rooms.clone(), entry.clone(), author.clone());
+    let (rooms, uploads, code, author) = (web.rooms.clone(), web.uploads.clone(), entry.code(), author.clone());
     let saying = async move {
         let attachment = published.attachment().clone();
-        let posted = rooms.post_file(entry.code(), author, id, body, attachment.clone()).await;
-        let keep = match &posted {
-            // The same message, sent again, came with the file that it had.
-            Ok(posted) => match rooms.attachment(&entry, posted.seq).await {
-                Ok(stored) => stored.is_some_and(|stored| stored.file == attachment.file),
-                Err(_) => true,
-            },
-            Err(PostError::Unknown | PostError::Busy) => false,
-            // It may be stored.
-            Err(_) => true,
-        };
-        if keep {
-            published.keep();
-        }
+        let doubt = published.offer();
+        let posted = rooms.post_file(code, author, id, body, attachment).await;
+        // The store knows whose the file is: nobody's, too, if the same message was sent before, with the file that it had.
+        uploads.settle(doubt).await;
         posted
     };
     match tokio::spawn(web.sockets.track_future(saying)).await {

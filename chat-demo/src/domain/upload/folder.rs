@@ -1,12 +1,13 @@
 //! Where files lie: those that were published, and those that may not be seen yet.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use super::lease::{Doubt, Lease};
 use crate::domain::{Attachment, FileId};
 
 /// The folder of published files. Several programs may share it.
@@ -20,16 +21,14 @@ pub(crate) struct Folder {
 /// The quarantine of one incarnation of the service, in a folder of its own.
 #[derive(Debug)]
 pub(crate) struct Quarantine {
-    path: PathBuf,
-    /// Held for as long as the folder is in use; the system lets it go at whatever end of the program.
-    _lock: File,
+    lease: Arc<Lease>,
 }
 
 /// A file that is published and belongs to no message yet. Dropping it deletes it.
 #[derive(Debug)]
 pub(crate) struct Published {
-    folder: Folder,
-    attachment: Option<Attachment>,
+    attachment: Attachment,
+    doubt: Option<Doubt>,
 }
 
 /// A file in quarantine. Dropping it deletes it, if it is still there.
@@ -61,38 +60,37 @@ impl Folder {
         self.file(id).with_extension("thumbnail")
     }
 
-    /// A new quarantine; those that nobody uses any more are deleted, with what is in them. Blocks.
-    pub(crate) fn quarantine(&self) -> io::Result<Quarantine> {
-        let all = self.root.join("quarantine");
-        for entry in fs::read_dir(&all)?.flatten() {
-            let lock = entry.path();
-            // Behind the lock, so that nobody deletes a folder whose owner is about to lock it.
-            if lock.extension().is_some_and(|extension| extension == "lock")
-                && File::open(&lock).is_ok_and(|file| file.try_lock().is_ok())
-            {
-                remove_folder(&lock.with_extension(""))?;
-                remove_file(&lock)?;
-            }
-        }
-        let path = all.join(FileId::random().as_str());
-        let building = path.with_extension("new");
-        let lock = File::create(&building)?;
-        lock.try_lock()?;
-        fs::rename(&building, path.with_extension("lock"))?;
-        fs::create_dir(&path)?;
-        Ok(Quarantine { path, _lock: lock })
+    /// A new quarantine; what is in those that nobody uses any more is deleted, but for notes of what is not settled. Blocks.
+    pub(super) fn quarantine(&self) -> io::Result<Quarantine> {
+        drop(self.abandoned()?);
+        let lease = self.lease()?;
+        fs::create_dir(lease.bytes())?;
+        Ok(Quarantine { lease: Arc::new(lease) })
     }
 
-    /// Puts a file, and before it its thumbnail, where they can be read. Does not wait, so that nobody can be stopped
-    /// between the two.
-    pub(crate) fn publish(
+    /// That it is used. Blocks.
+    pub(super) fn lease(&self) -> io::Result<Lease> {
+        Lease::new(&self.root.join("quarantine"))
+    }
+
+    /// What was left by those that used it, and were killed. Blocks.
+    pub(super) fn abandoned(&self) -> io::Result<Vec<Arc<Lease>>> {
+        Lease::abandoned(&self.root.join("quarantine"))
+    }
+
+    /// Puts a file, and before it its thumbnail, where they can be read, once that is noted. Does not wait, so that nobody can be
+    /// stopped in between.
+    pub(super) fn publish(
         &self,
+        lease: &Arc<Lease>,
+        database: &FileId,
         file: &Path,
         thumbnail: Option<&Path>,
         attachment: Attachment,
     ) -> io::Result<Published> {
-        let published = Published { folder: self.clone(), attachment: Some(attachment) };
-        let id = &published.attachment().file;
+        let doubt = lease.note(self, attachment.file.clone(), database)?;
+        let published = Published { attachment, doubt: Some(doubt) };
+        let id = &published.attachment.file;
         if let Some(thumbnail) = thumbnail {
             fs::rename(thumbnail, self.thumbnail(id))?;
         }
@@ -103,38 +101,39 @@ impl Folder {
 
 impl Quarantine {
     /// Where the bytes of an upload go.
-    pub(crate) fn place(&self, id: &FileId) -> PathBuf {
-        self.path.join(id.as_str())
+    pub(super) fn place(&self, id: &FileId) -> PathBuf {
+        self.lease.bytes().join(id.as_str())
+    }
+
+    pub(super) fn lease(&self) -> &Arc<Lease> {
+        &self.lease
     }
 }
 
+/// What is published from it keeps its lease.
 impl Drop for Quarantine {
     fn drop(&mut self) {
-        let gone = remove_folder(&self.path).and_then(|()| remove_file(&self.path.with_extension("lock")));
-        if let Err(error) = gone {
-            tracing::warn!(%error, "a quarantine is left for the next start to delete");
+        if let Err(error) = remove_folder(self.lease.bytes()) {
+            tracing::warn!(%error, "files are left in quarantine");
         }
     }
 }
 
 impl Published {
     pub(crate) fn attachment(&self) -> &Attachment {
-        self.attachment.as_ref().expect("it is there until it is kept")
+        &self.attachment
     }
 
-    /// It belongs to a message now, and stays.
-    pub(crate) fn keep(mut self) {
-        self.attachment = None;
+    /// From now on a message may have it: it is not deleted before that is settled.
+    pub(crate) fn offer(mut self) -> Doubt {
+        self.doubt.take().expect("it is offered once")
     }
 }
 
 impl Drop for Published {
     fn drop(&mut self) {
-        let Some(attachment) = &self.attachment else { return };
-        for path in [self.folder.file(&attachment.file), self.folder.thumbnail(&attachment.file)] {
-            if let Err(error) = remove_file(&path) {
-                tracing::warn!(%error, "a file that belongs to no message could not be deleted");
-            }
+        if let Some(doubt) = self.doubt.take() {
+            doubt.delete();
         }
     }
 }
@@ -147,44 +146,17 @@ impl Drop for Quarantined {
     }
 }
 
-fn remove_file(path: &Path) -> io::Result<()> {
+pub(super) fn remove_file(path: &Path) -> io::Result<()> {
     absent_is_fine(fs::remove_file(path))
 }
 
-fn remove_folder(path: &Path) -> io::Result<()> {
+pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
     absent_is_fine(fs::remove_dir_all(path))
 }
 
-fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+pub(super) fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entries(root: &Path, folder: &str) -> usize {
-        fs::read_dir(root.join(folder)).unwrap().count()
-    }
-
-    #[test]
-    fn a_quarantine_is_deleted_when_nobody_uses_it_and_not_before() {
-        let root = tempfile::tempdir().unwrap();
-        let folder = Folder::new(root.path().to_owned()).unwrap();
-        let used = folder.quarantine().unwrap();
-        fs::write(used.place(&FileId::random()), "here").unwrap();
-        // What a program leaves that was killed.
-        let dead = root.path().join("quarantine").join("dead");
-        fs::create_dir(&dead).unwrap();
-        fs::write(dead.join("half"), "half").unwrap();
-        fs::write(dead.with_extension("lock"), "").unwrap();
-        let other = folder.quarantine().unwrap();
-        assert!(!dead.exists() && !dead.with_extension("lock").exists());
-        assert_eq!(fs::read_dir(&used.path).unwrap().count(), 1, "it is in use");
-        drop((used, other));
-        assert_eq!(entries(root.path(), "quarantine"), 0);
     }
 }

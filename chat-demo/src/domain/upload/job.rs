@@ -12,8 +12,10 @@ use tokio::time::timeout;
 
 use super::UploadError;
 use super::archive::{self, ArchiveError, Packing, Seen};
+use super::files::Files;
 use super::film::Ffmpeg;
-use super::folder::{Folder, Published, Quarantined};
+use super::folder::{Published, Quarantined};
+use super::lease::Lease;
 use super::scan::{ScannerAddress, Verdict};
 use super::sniff::{Film, HEAD, Inside, Kind, Picture, sniff};
 use super::thumbnail::{self, ThumbnailError};
@@ -32,7 +34,7 @@ const LOCKED: &str = "Heuristics.Encrypted";
 /// What every job needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Workshop {
-    folder: Folder,
+    files: Files,
     scanner: Option<ScannerAddress>,
     ffmpeg: Option<Ffmpeg>,
     unpacking: Arc<Semaphore>,
@@ -54,8 +56,8 @@ pub enum Step {
 }
 
 impl Workshop {
-    pub(crate) fn new(folder: Folder, scanner: Option<ScannerAddress>, ffmpeg: Option<Ffmpeg>) -> Self {
-        Self { folder, scanner, ffmpeg, unpacking: Arc::new(Semaphore::new(UNPACKED)) }
+    pub(crate) fn new(files: Files, scanner: Option<ScannerAddress>, ffmpeg: Option<Ffmpeg>) -> Self {
+        Self { files, scanner, ffmpeg, unpacking: Arc::new(Semaphore::new(UNPACKED)) }
     }
 
     /// Publishes a file, if nothing speaks against it.
@@ -64,6 +66,7 @@ impl Workshop {
         file: PathBuf,
         name: FileName,
         size: u64,
+        lease: &Arc<Lease>,
         step: impl Fn(Step) + Send,
     ) -> Result<Published, UploadError> {
         let kind = sniff(&head(&file).await?, &name).map_err(|_| UploadError::Lie)?;
@@ -85,7 +88,7 @@ impl Workshop {
             thumbnail: small.as_ref().map(|(_, size)| *size),
             scanned: self.scanner.is_some(),
         };
-        Ok(self.folder.publish(&file, small.as_ref().map(|(place, _)| &*place.0), attachment)?)
+        self.files.publish(lease, &file, small.as_ref().map(|(place, _)| &*place.0), attachment).await
     }
 
     async fn look_inside(&self, file: &Path, inside: Inside) -> Result<(), UploadError> {

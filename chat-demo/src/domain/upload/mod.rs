@@ -5,9 +5,11 @@
 //! could be made.
 
 mod archive;
+mod files;
 mod film;
 mod folder;
 mod job;
+mod lease;
 mod logic;
 mod scan;
 mod server;
@@ -25,11 +27,13 @@ use thiserror::Error;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 
+pub(crate) use self::files::Files;
 pub(crate) use self::film::Ffmpeg;
 use self::folder::Quarantined;
 pub(crate) use self::folder::{Folder, Published};
 pub use self::job::Step;
 use self::job::Workshop;
+pub(crate) use self::lease::Doubt;
 use self::logic::Bounds;
 pub use self::logic::Load;
 pub use self::scan::{ScanError, ScannerAddress};
@@ -56,7 +60,7 @@ const OF_PERSON: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Uploads {
     namespace: Namespace,
-    folder: Folder,
+    files: Files,
     scanner: Option<ScannerAddress>,
     ffmpeg: Option<Ffmpeg>,
     limits: Limits,
@@ -199,23 +203,23 @@ struct Ticket {
 }
 
 impl Uploads {
-    /// The uploads that are taken in `namespace`, with their files in `folder`. Films have pictures if there is an `ffmpeg`.
+    /// The uploads that are taken in `namespace`, with their `files`. Films have pictures if there is an `ffmpeg`.
     pub(crate) fn new(
         namespace: Namespace,
-        folder: Folder,
+        files: Files,
         scanner: Option<ScannerAddress>,
         ffmpeg: Option<Ffmpeg>,
         limits: Limits,
     ) -> Self {
-        Self { namespace, folder, scanner, ffmpeg, limits }
+        Self { namespace, files, scanner, ffmpeg, limits }
     }
 
     /// How to run it.
     pub(crate) fn child_spec(&self) -> ChildSpec<ServerRef<UploadServer>> {
-        let workshop = Workshop::new(self.folder.clone(), self.scanner.clone(), self.ffmpeg.clone());
+        let workshop = Workshop::new(self.files.clone(), self.scanner.clone(), self.ffmpeg.clone());
         let bounds = Bounds { running: self.limits.upload_jobs, all: self.limits.uploads, of_person: OF_PERSON };
-        let (folder, topics) = (self.folder.clone(), self.namespace.pubsub());
-        ChildSpec::server(move || UploadServer::new(folder.clone(), workshop.clone(), topics.clone(), bounds))
+        let (files, topics) = (self.files.clone(), self.namespace.pubsub());
+        ChildSpec::server(move || UploadServer::new(files.clone(), workshop.clone(), topics.clone(), bounds))
             .id("uploads")
             .name(&self.namespace, UPLOADS)
     }
@@ -258,15 +262,15 @@ impl Uploads {
         self.namespace.pubsub().subscribe(TOPIC, capacity, Overflow::DropOldest)
     }
 
-    /// Deletes a published file, whose message is deleted.
-    pub(crate) async fn discard(&self, file: &FileId) {
-        for path in [self.folder.file(file), self.folder.thumbnail(file)] {
-            match tokio::fs::remove_file(path).await {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    tracing::error!(%error, "the file of a deleted message could not be deleted");
-                }
-                _ => {}
-            }
+    /// To be called before the message of a file is deleted: the file goes with it, even if the program is killed meanwhile.
+    pub(crate) async fn doubt(&self, file: FileId) -> Doubt {
+        self.files.doubt(file).await
+    }
+
+    /// Deletes a file that no message has; if the store does not answer, that is found out at the next start.
+    pub(crate) async fn settle(&self, doubt: Doubt) {
+        if let Err(error) = self.files.settle(doubt).await {
+            tracing::error!(%error, "whether a message has a file is found out at the next start");
         }
     }
 
@@ -278,7 +282,7 @@ impl Uploads {
 
     /// Where a published file and its thumbnail lie.
     pub(crate) fn places(&self, file: &FileId) -> (PathBuf, PathBuf) {
-        (self.folder.file(file), self.folder.thumbnail(file))
+        (self.files.folder().file(file), self.files.folder().thumbnail(file))
     }
 
     /// The most bytes that a file may have.

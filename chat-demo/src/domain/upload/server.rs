@@ -7,7 +7,8 @@ use registry::{ExitReason, PubSub};
 use supervisor::{Context, Failure, Flow, Init, Reply, Server};
 use tokio::task::JoinHandle;
 
-use super::folder::{Folder, Published, Quarantine};
+use super::files::Files;
+use super::folder::{Published, Quarantine};
 use super::job::{Step, Workshop};
 use super::logic::{Bounds, Full, Load, Queue};
 use super::{Stage, Statistics, TOPIC, UploadError, UploadEvent, UploadStatus};
@@ -38,7 +39,7 @@ pub(crate) enum UploadMessage {
 pub(crate) struct UploadServer {
     /// Before the jobs, so that it is clean when those who wait for them hear that it is over.
     quarantine: Option<Quarantine>,
-    folder: Folder,
+    files: Files,
     workshop: Workshop,
     topics: PubSub<UploadEvent>,
     queue: Queue,
@@ -56,9 +57,9 @@ struct Job {
 }
 
 impl UploadServer {
-    pub(super) fn new(folder: Folder, workshop: Workshop, topics: PubSub<UploadEvent>, bounds: Bounds) -> Self {
+    pub(super) fn new(files: Files, workshop: Workshop, topics: PubSub<UploadEvent>, bounds: Bounds) -> Self {
         Self {
-            folder,
+            files,
             workshop,
             topics,
             queue: Queue::new(bounds),
@@ -72,9 +73,10 @@ impl UploadServer {
 impl Server for UploadServer {
     type Message = UploadMessage;
 
-    async fn init(&mut self, _cx: &mut Context<Self>) -> Result<Init, Failure> {
-        let folder = self.folder.clone();
+    async fn init(&mut self, cx: &mut Context<Self>) -> Result<Init, Failure> {
+        let folder = self.files.folder().clone();
         self.quarantine = Some(tokio::task::spawn_blocking(move || folder.quarantine()).await??);
+        cx.spawn(self.files.clone().sweep());
         self.count();
         tracing::info!("uploads are taken");
         Ok(Init::Ready)
@@ -143,10 +145,10 @@ impl UploadServer {
         while let Some(id) = self.queue.start_next() {
             let (Some(job), Some(quarantine)) = (self.jobs.get_mut(&id), &self.quarantine) else { return };
             let (workshop, place, server) = (self.workshop.clone(), quarantine.place(&id), cx.this());
-            let (name, size) = (job.name.clone(), job.size);
+            let (name, size, lease) = (job.name.clone(), job.size, quarantine.lease().clone());
             job.task = Some(cx.spawn(async move {
                 let step = |step| drop(server.try_cast(UploadMessage::Step { id: id.clone(), step }));
-                let result = workshop.publish(place, name, size, step).await;
+                let result = workshop.publish(place, name, size, &lease, step).await;
                 // Refused only when the service is over, and the upload with it.
                 let _ = server.cast(UploadMessage::Done { id, result }).await;
             }));

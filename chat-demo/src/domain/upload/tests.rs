@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use super::*;
+use crate::store::Store;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -28,7 +29,8 @@ async fn fixture(limits: Limits) -> Fixture {
     let scanner = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = ScannerAddress::Tcp(scanner.local_addr().unwrap().to_string());
     let folder = Folder::new(root.path().to_owned()).unwrap();
-    let uploads = Uploads::new(namespace.clone(), folder, Some(address), None, limits);
+    let files = Files::new(folder, Store::new(namespace.clone()));
+    let uploads = Uploads::new(namespace.clone(), files, Some(address), None, limits);
     let tree = Supervisor::new(Strategy::OneForOne).child(uploads.child_spec()).start().await.unwrap();
     let events = uploads.events(100).unwrap();
     Fixture { uploads, events, tree, root, _namespace: namespace, _scanner: scanner }

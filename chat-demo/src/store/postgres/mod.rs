@@ -3,6 +3,7 @@
 mod accounts;
 mod deliveries;
 mod direct;
+mod files;
 mod notices;
 mod place;
 mod rooms;

@@ -11,7 +11,7 @@ use super::search;
 use crate::store::{DatabaseUrl, OpenError};
 
 /// What made the tables what they are, in order; `chat_schema` says how many of them a database has seen.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -23,6 +23,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/9.sql"),
     include_str!("migrations/10.sql"),
     include_str!("migrations/11.sql"),
+    include_str!("migrations/12.sql"),
 ];
 
 /// Connections of this program, at most.

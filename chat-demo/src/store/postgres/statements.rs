@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::workers::{Cause, Standby};
-use super::{deliveries, direct, search, visits};
+use super::{deliveries, direct, files, search, visits};
 use crate::domain::{
     Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
 };
@@ -95,6 +95,7 @@ async fn append_to(tx: &Transaction<'_>, room: RoomCode, drafts: &[Draft]) -> Re
         all.push(match inserted {
             Some(row) => {
                 let seq = Seq(unsigned(row.get(0)));
+                files::take(tx, draft.attachment.as_deref()).await?;
                 for person in &both {
                     direct::call(tx, person.id, room, seq, draft.at).await?;
                 }
@@ -139,7 +140,7 @@ pub(super) async fn change(
     message.revision = Revision(unsigned(tx.query_one(&last, &[&room.as_str()]).await?.get(0)) + 1);
     message.state = if body.is_some() { MessageState::Edited } else { MessageState::Deleted };
     if body.is_none() {
-        message.attachment = None;
+        files::give_up(&tx, message.attachment.take().as_deref()).await?;
     }
     message.body = body.unwrap_or_else(Body::empty);
     if !message.mentions.is_empty() || message.body.as_str().contains('@') {

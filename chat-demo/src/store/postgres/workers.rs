@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use super::place::{CONNECTIONS, Place};
-use super::{accounts, deliveries, direct, notices, rooms, search, statements, visits, ways};
+use super::{accounts, deliveries, direct, files, notices, rooms, search, statements, visits, ways};
 use crate::store::StoreError;
 use crate::store::request::{Answer, Request};
 use crate::telemetry;
@@ -114,6 +114,7 @@ async fn perform(pool: Pool, request: Request) {
         Request::Notice(request) => notices::perform(request, db).await,
         Request::Direct(request) => direct::perform(request, db).await,
         Request::Workspace(request) => request.perform(db).await,
+        Request::Disown { file, reply } => answer(reply, db, async |db| files::disown(db, &file).await).await,
         Request::Secret { name, fresh, reply } => {
             answer(reply, db, async |db| accounts::secret(db, name, &fresh).await).await
         }

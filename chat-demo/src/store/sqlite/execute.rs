@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::{accounts, rooms, search, statements, visits};
+use super::{accounts, files, rooms, search, statements, visits};
 use crate::store::StoreError;
 use crate::store::request::{Answer, Request};
 
@@ -37,6 +37,7 @@ impl Request {
             Self::Delivery(request) => request.refuse(),
             Self::Way(request) => request.refuse(),
             Self::Workspace(request) => request.refuse(),
+            Self::Disown { reply, .. } => untried(reply),
             Self::Secret { reply, .. } => untried(reply),
             Self::Ping { reply } => untried(reply),
         }
@@ -92,6 +93,7 @@ impl Request {
             Self::Delivery(request) => request.execute(db),
             Self::Way(request) => request.execute(db),
             Self::Workspace(request) => request.execute(db),
+            Self::Disown { file, reply } => answer(reply, within(db, |db| files::disown(db, &file))),
             Self::Secret { name, fresh, reply } => answer(reply, within(db, |db| accounts::secret(db, name, &fresh))),
             Self::Ping { reply } => answer(reply, db.query_row("SELECT 1", [], |_| Ok(()))),
         }

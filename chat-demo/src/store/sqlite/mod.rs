@@ -5,6 +5,7 @@ mod database;
 mod deliveries;
 mod direct;
 mod execute;
+mod files;
 #[cfg(test)]
 mod gate;
 mod notices;

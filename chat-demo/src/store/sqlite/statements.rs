@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::{deliveries, direct, search, visits};
+use super::{deliveries, direct, files, search, visits};
 use crate::domain::{
     Body, ClientId, DisplayName, Draft, Message, MessageState, Person, PersonId, Revision, RoomCode, Seq, UnixMillis,
 };
@@ -54,6 +54,7 @@ pub(super) fn append(db: &Connection, room: RoomCode, drafts: Vec<Draft>) -> rus
                 .optional()?;
             match inserted {
                 Some(seq) => {
+                    files::take(db, draft.attachment.as_deref())?;
                     for person in &both {
                         direct::call(db, person.id, room, seq, draft.at)?;
                     }
@@ -94,7 +95,7 @@ pub(super) fn change(
     message.revision = Revision(last_revision(db, room)?.0 + 1);
     message.state = if body.is_some() { MessageState::Edited } else { MessageState::Deleted };
     if body.is_none() {
-        message.attachment = None;
+        files::give_up(db, message.attachment.take().as_deref())?;
     }
     message.body = body.unwrap_or_else(Body::empty);
     if !message.mentions.is_empty() || message.body.as_str().contains('@') {

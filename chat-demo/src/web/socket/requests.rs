@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::domain::room::{ChangeError, PostError, Posted, TellError, Telling, Told};
-use crate::domain::{Body, ClientId, DisplayName, Kind, Person, RoomCode, Seq};
+use crate::domain::patience::Patience;
+use crate::domain::room::{ChangeError, EnterError, PostError, Posted, TellError, Telling, Told};
+use crate::domain::{Body, ClientId, DisplayName, Kind, Person, PersonId, RoomCode, Seq};
 use crate::store::StoreError;
 use crate::web::Web;
 
@@ -86,19 +87,14 @@ impl Requests {
         let web = Arc::clone(&self.web);
         let (code, author) = (self.code, self.author.clone());
         Box::pin(async move {
-            let Web { rooms, people, uploads, .. } = &*web;
+            let Web { rooms, people, .. } = &*web;
             match wish {
                 Wish::Post(kind, body) => Outcome::Posted(rooms.post(code, author, id, kind, body).await),
                 Wish::Change(seq, None) => {
-                    let file = match rooms.enter(code, Some(author.id)).await {
-                        Ok(entry) => rooms.attachment(&entry, seq).await.ok().flatten(),
-                        Err(_) => None,
-                    };
-                    let deleted = rooms.change(code, author.id, seq, None).await;
-                    if let (Ok(_), Some(file)) = (&deleted, file) {
-                        uploads.discard(&file.file).await;
-                    }
-                    Outcome::Changed(deleted)
+                    let deleting = delete(Arc::clone(&web), code, author.id, seq);
+                    // Begun, it is done, whether or not anybody still waits for it.
+                    let deleted = tokio::spawn(web.sockets.track_future(deleting)).await;
+                    Outcome::Changed(deleted.unwrap_or_else(|error| Err(ChangeError::Unreachable(Arc::new(error)))))
                 }
                 Wish::Change(seq, body) => Outcome::Changed(rooms.change(code, author.id, seq, body).await),
                 Wish::Tell(telling) => Outcome::Told(rooms.tell(&author, id, telling).await),
@@ -106,4 +102,27 @@ impl Requests {
             }
         })
     }
+}
+
+/// Deletes a message, and the file that came with it.
+async fn delete(web: Arc<Web>, code: RoomCode, author: PersonId, seq: Seq) -> Result<(), ChangeError> {
+    let Web { rooms, uploads, limits, .. } = &*web;
+    let mut patience = Patience::new(limits.rejoin);
+    let file = loop {
+        let found = async { Ok(rooms.attachment(&rooms.enter(code, Some(author)).await?, seq).await?) };
+        match found.await {
+            Ok(file) => break file,
+            Err(EnterError::Unknown) => return Err(ChangeError::NotThere),
+            Err(_) if patience.goes_on().await => {}
+            Err(_) => return Err(ChangeError::NotStored),
+        }
+    };
+    let Some(file) = file else { return rooms.change(code, author, seq, None).await };
+    let doubt = uploads.doubt(file.file).await;
+    let deleted = rooms.change(code, author, seq, None).await;
+    // What may still be on its way to the store is settled at the next start.
+    if !matches!(deleted, Err(ChangeError::NotStored | ChangeError::Unreachable(_))) {
+        uploads.settle(doubt).await;
+    }
+    deleted
 }
