@@ -39,23 +39,14 @@ fn wide_program() -> Running {
     Running::start(&flags)
 }
 
-/// The memory of a process, in megabytes: what is resident now, and what was at most.
-fn memory(process: u32) -> (f64, f64) {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
-    let kilobytes = |name: &str| -> f64 {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect(name);
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
-    };
-    (kilobytes("VmRSS:") / 1000.0, kilobytes("VmHWM:") / 1000.0)
-}
-
 /// 2,000 people in 20 rooms, in each of which something is said.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_sockets_take_less_than_sixty_megabytes() {
     const ROOMS: usize = 20;
     const EACH: usize = 100;
     let program = wide_program();
-    let (empty, _) = memory(program.child.id());
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    let empty = megabytes(program.memory().0);
     let mut sockets = Vec::new();
     for room in 0..ROOMS {
         let (visitor, code) = program.founder(&format!("Founder {room}")).await;
@@ -69,7 +60,8 @@ async fn two_thousand_sockets_take_less_than_sixty_megabytes() {
             assert_eq!(socket.messages(1).await[0].0, 1);
         }
     }
-    let (now, most) = memory(program.child.id());
+    let (now, most) = program.memory();
+    let (now, most) = (megabytes(now), megabytes(most));
     let each = (now - empty) * 1000.0 / sockets.len() as f64;
     println!(
         "{} sockets: {now:.1} MB now, {most:.1} MB at most; {empty:.1} MB without any, {each:.1} kB each",
@@ -231,15 +223,22 @@ async fn posts(server: &Server, rooms: usize, each: usize, time: Duration) -> (f
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures: it wants a release build and a quiet machine"]
 async fn posts_per_second() {
-    let time = Duration::from_secs(3);
-    for kept in ["memory", "a file"] {
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let database = folder.path().join("chat.sqlite3");
-        let flags = if kept == "memory" { vec!["--memory"] } else { vec!["--database", database.to_str().unwrap()] };
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    for (rooms, each) in [(1, 1), (1, 64), (50, 1), (50, 4)] {
+        measure("memory", &["--memory"], rooms, each).await;
+        let database = folder.path().join(format!("{rooms}-{each}.sqlite3"));
+        measure("a file", &["--database", database.to_str().unwrap()], rooms, each).await;
+    }
+    #[cfg(feature = "postgres")]
+    if let Some(postgres) = support::postgres::Postgres::start() {
         for (rooms, each) in [(1, 1), (1, 64), (50, 1), (50, 4)] {
-            let server = Server::with(wide(), &flags).await;
-            let (rate, median, late) = posts(&server, rooms, each, time).await;
-            println!("{kept}: {rooms} rooms, {each} people in each: {rate:.0} posts/s, p50 {median:?}, p99 {late:?}");
+            measure("PostgreSQL", &["--database-url", &postgres.database()], rooms, each).await;
         }
     }
+}
+
+async fn measure(kept: &str, flags: &[&str], rooms: usize, each: usize) {
+    let server = Server::with(wide(), flags).await;
+    let (rate, median, late) = posts(&server, rooms, each, Duration::from_secs(3)).await;
+    println!("{kept}: {rooms} rooms, {each} people in each: {rate:.0} posts/s, p50 {median:?}, p99 {late:?}");
 }

@@ -51,6 +51,16 @@ impl Running {
         (visitor, answer.header("location").unwrap().rsplit('/').next().unwrap().to_owned())
     }
 
+    /// Its memory in bytes: what is resident now, and what was at most.
+    pub fn memory(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the process runs");
+        let bytes = |name: &str| -> u64 {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect(name);
+            line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+        };
+        (bytes("VmRSS:"), bytes("VmHWM:"))
+    }
+
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
         assert!(sent.expect("kill is everywhere").success());
