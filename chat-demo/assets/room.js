@@ -29,13 +29,15 @@ export function start(page) {
   let unread = 0;
   let called = 0; // how many of the unread mention this person
   let editing = null; // the element of the message that is being edited
+  let following = true; // the end is what is looked at
+  let height = 0; // of what can be seen of the conversation
 
   // History
 
   const atEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 80;
   const toEnd = () => {
     log.scrollTop = log.scrollHeight;
-    jump.hidden = true;
+    following = jump.hidden = true;
     unread = called = 0;
     if (!document.hidden) client.read(client.last);
     showTitle();
@@ -72,7 +74,7 @@ export function start(page) {
   }
 
   function receive(message) {
-    const follow = atEnd() || message.author.id === me.id;
+    const follow = following || message.author.id === me.id;
     const previous = all().at(-1);
     const item = own(messageItem(message, me));
     item.classList.add("sent");
@@ -111,13 +113,14 @@ export function start(page) {
     const response = await fetch(link.href).catch(() => null);
     if (!response?.ok) return say("Earlier messages could not be loaded. Try again.");
     const older = new DOMParser().parseFromString(await response.text(), "text/html");
-    const height = log.scrollHeight;
+    const before = log.scrollHeight;
     list.prepend(...adopt([...older.querySelectorAll("#messages > .message")]));
     arrangeAll();
     const next = older.querySelector("#earlier");
     if (next) link.href = next.getAttribute("href");
     else keepFocus(() => link.remove());
-    log.scrollTop += log.scrollHeight - height;
+    log.scrollTop += log.scrollHeight - before;
+    following = atEnd();
   }
 
   // One's own messages
@@ -222,7 +225,7 @@ export function start(page) {
       button("plain", "Discard", () => keepFocus(() => settle(wish.id))),
     ] : [text];
     find(".state", item).replaceChildren(...line);
-    if (wish.state === "failed" && atEnd()) log.scrollTop = log.scrollHeight;
+    if (wish.state === "failed" && following) log.scrollTop = log.scrollHeight;
   }
 
   function settle(id) {
@@ -373,14 +376,23 @@ export function start(page) {
   for (const doing of ["keydown", "pointerdown", "pointermove", "wheel"]) {
     document.addEventListener(doing, () => client.active(here.away), { passive: true });
   }
-  log.addEventListener("scroll", () => atEnd() && !document.hidden && unread && toEnd());
+  log.addEventListener("scroll", () => {
+    // What the person does, and not what becomes of it when there is less place.
+    if (log.clientHeight === height) following = atEnd();
+    if (following && !document.hidden && unread) toEnd();
+  });
+  // What is written, or sent, below takes none of it away.
+  new ResizeObserver(() => {
+    height = log.clientHeight;
+    if (following) log.scrollTop = log.scrollHeight;
+  }).observe(log);
   jump.addEventListener("click", () => keepFocus(toEnd));
   find("#cancel").addEventListener("click", () => { endEdit(); field.focus(); });
   find("#earlier")?.addEventListener("click", loadEarlier);
   addEventListener("pagehide", () => client.leave());
   addEventListener("online", () => !client.live && client.connect());
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && atEnd()) toEnd();
+    if (!document.hidden && following) toEnd();
     if (!document.hidden && !client.live && !client.connecting) client.connect();
   });
 

@@ -89,6 +89,39 @@ await step("what cannot be taken now is sent again by itself, what failed when o
   for (const page of [ada, bob]) await shows(page, lines);
 });
 
+await step("what was said last stays in sight while the field grows, and what is read of the past does not move", async () => {
+  for (let number = 0; number < 12; number += 1) lines.push(`line ${number}`);
+  for (const line of lines.slice(-12)) await say(bob, line);
+  await shows(ada, lines);
+  await ada.setViewportSize({ width: 320, height: 568 });
+  const below = () => ada.evaluate(() => {
+    const [log, last] = [document.querySelector("#log"), document.querySelector("#messages").lastElementChild];
+    return last.getBoundingClientRect().bottom - log.getBoundingClientRect().bottom;
+  });
+  const top = () => ada.locator("#log").evaluate((log) => log.scrollTop);
+  const height = () => ada.locator("#log").evaluate((log) => log.clientHeight);
+  const lower = async (before) => ada.waitForFunction((before) => document.querySelector("#log").clientHeight < before, before);
+  let before = await height();
+  await ada.fill("#body", "one\ntwo\nthree\nfour\nfive");
+  await lower(before);
+  await ada.waitForFunction(() => {
+    const [log, last] = [document.querySelector("#log"), document.querySelector("#messages").lastElementChild];
+    return last.getBoundingClientRect().bottom <= log.getBoundingClientRect().bottom;
+  }).catch(async () => assert.fail(`${await below()} px of it are hidden`));
+  await ada.fill("#body", "");
+  await ada.locator("#log").evaluate((log) => new Promise((done) => {
+    log.addEventListener("scroll", done, { once: true });
+    log.scrollTop = 10;
+  }));
+  before = await height();
+  await ada.fill("#body", "one\ntwo\nthree\nfour\nfive");
+  await lower(before);
+  await ada.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  assert.equal(await top(), 10);
+  await ada.fill("#body", "");
+  await ada.setViewportSize({ width: 1080, height: 720 });
+});
+
 await step("each room has a draft of its own, which stays when one goes away and comes back", async () => {
   await ada.fill("#body", "half a thought");
   await ada.goto(BASE);

@@ -185,7 +185,7 @@ await step("without a script: the form does it, and says what is wrong", async (
 
 if (PICTURES) {
   await step("pictures", async () => {
-    const phone = await visitor({ viewport: { width: 360, height: 640 }, deviceScaleFactor: 2, colorScheme: "dark" });
+    const phone = await visitor({ viewport: { width: 360, height: 680 }, deviceScaleFactor: 2, colorScheme: "dark", isMobile: true, hasTouch: true });
     const [grace, linus] = await Promise.all([visitor(), visitor()]);
     await founds(grace, BASE, "Grace");
     await joins(linus, grace.url(), "Linus");
