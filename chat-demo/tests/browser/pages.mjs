@@ -137,8 +137,7 @@ await step("notifications: none, new and seen ones, of rooms, channels and peopl
   await say(bob, "@ada in a channel");
   await last(bob, "@ada in a channel");
   await say(bob, "/msg ada alone");
-  await bob.waitForURL(/rooms\/Z/);
-  await connected(bob);
+  await last(bob, "alone");
   await shown(ada, "notifications", /Notifications/);
   const code = (await room.locator("h1").textContent()).replace("Room ", "");
   const places = await ada.locator("#notices a").allTextContents();
