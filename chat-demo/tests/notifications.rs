@@ -38,6 +38,15 @@ async fn who_is_mentioned_elsewhere_is_told_and_has_seen_it_when_it_is_read_or_m
     assert!(ada.get(&format!("/rooms/{one}")).await.body.contains("2<span class=\"unseen\"> new</span>"));
     assert_eq!(listed(&bob).await, (0, 0), "one's own words");
 
+    let headers = [("cookie", ada.cookie()), ("accept", "application/json")];
+    let answer = http::request(ada.address(), "GET", "/notifications", &headers, "").await;
+    let told: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    let of = |n: usize| (&told["notices"][n]["seq"], &told["notices"][n]["body"], &told["notices"][n]["new"]);
+    assert_eq!(of(0), (&json!(3), &json!("@Ada two"), &json!(true)), "{told}");
+    assert_eq!(of(1), (&json!(1), &json!("@ada <b>one</b>"), &json!(true)));
+    let answer = http::request(ada.address(), "GET", "/notifications", &headers[1..], "").await;
+    assert_eq!(answer.status, 401);
+
     // Read as far as the first.
     let mut there = ada.join(&two, 0).await;
     there.send(json!({"type": "read", "seq": 1})).await;

@@ -5,7 +5,8 @@ mod support;
 use std::time::Duration;
 
 use chat_demo::config::Limits;
-use support::{Server, Visitor, wide};
+use serde_json::{Value, json};
+use support::{Server, Visitor, http, wide};
 
 /// Says so much in a room.
 async fn say(visitor: &Visitor, code: &str, bodies: impl IntoIterator<Item = String>) {
@@ -111,4 +112,36 @@ async fn one_person_searches_no_more_than_so_often() {
     }
     assert_eq!(ada.get("/search").await.status, 200, "the form alone");
     assert_eq!(bob.get("/search?q=hello").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_is_answered_and_refused_in_json() {
+    let server = Server::start().await;
+    let (ada, code) = server.founder("Ada").await;
+    say(&ada, &code, (1..=30).map(|n| format!("hay {n}"))).await;
+    let asked = async |visitor: &Visitor, query: &str| {
+        let headers = [("cookie", visitor.cookie()), ("accept", "application/json")];
+        let answer = http::request(visitor.address(), "GET", &format!("/search?{query}"), &headers, "").await;
+        (answer.status, serde_json::from_str::<Value>(&answer.body).unwrap_or_default())
+    };
+    let (status, page) = asked(&ada, &format!("q=HAY&room={code}")).await;
+    let seqs = |page: &Value| -> Vec<u64> {
+        page["found"].as_array().unwrap().iter().map(|found| found["seq"].as_u64().unwrap()).collect()
+    };
+    assert_eq!((status, seqs(&page)), (200, (6..=30).rev().collect()));
+    let first = &page["found"][0];
+    assert_eq!(
+        (&first["room"], &first["author"]["name"], &first["body"]),
+        (&json!(code), &json!("Ada"), &json!("hay 30"))
+    );
+    let (_, older) = asked(&ada, &format!("q=HAY&room={code}&before={}", page["older"])).await;
+    assert_eq!((seqs(&older), older.get("older")), ((1..=5).rev().collect(), None));
+    for query in ["q=a*", "q="] {
+        let (status, refusal) = asked(&ada, query).await;
+        assert_eq!((status, &refusal["reason"]), (422, &json!("search")), "{query}");
+        assert!(refusal["text"].as_str().unwrap().ends_with('.'), "{refusal}");
+    }
+    assert_eq!(asked(&server.stranger(), "q=hay").await.0, 401);
+    let (bob, _) = server.founder("Bob").await;
+    assert_eq!(asked(&bob, "q=hay").await, (200, json!({"found": []})), "nothing of others");
 }

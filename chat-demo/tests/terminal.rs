@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use chat_demo::terminal::Server as Address;
 use crossterm::event::{Event, KeyCode, KeyModifiers};
+use support::clamd::{Clamd, eicar};
 use support::proxy::Proxy;
 use support::terminal::Person;
 use support::{Server, Visitor, binary, wide};
@@ -281,6 +282,154 @@ async fn two_people_write_to_each_other_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_is_searched_for_walked_through_and_opened() {
+    let server = Server::start().await;
+    let (founder, code) = server.founder("Founder").await;
+    let (_, elsewhere) = server.founder("Other").await;
+    let mut socket = founder.join(&code, 0).await;
+    for n in 1..=120 {
+        let body = if n == 30 { "Un ÉTÉ à Genève".to_owned() } else { format!("hay {n}") };
+        socket.post(&format!("line-{n:04}"), &body).await;
+        socket.next_of("stored").await;
+    }
+    let mut ada = Person::guest(&server.address(), "Ada", &code).await;
+    ada.sees("hay 120").await;
+    ada.say("/search ete gene*");
+    ada.sees("▸ Founder in").await;
+    ada.key(KeyCode::Enter);
+    let window = ada.sees("  hay 31 ").await;
+    assert!(window.contains("Un ÉTÉ à Genève") && window.contains("  hay 29 "), "{window}");
+    ada.key(KeyCode::Esc);
+    ada.sees("“ete gene*” in").await;
+    ada.key(KeyCode::Esc);
+    // Page after page, down to the oldest.
+    ada.say("/search hay");
+    ada.sees("  hay 120").await;
+    ada.until("25 of them", |window| window.contains("25 messages.")).await;
+    for known in [50, 75, 100, 119] {
+        (0..30).for_each(|_| ada.key(KeyCode::Down));
+        ada.sees(&format!("{known} messages.")).await;
+    }
+    (0..30).for_each(|_| ada.key(KeyCode::PageDown));
+    ada.until("the oldest", |window| window.lines().any(|line| line.contains(" hay 1 "))).await;
+    ada.key(KeyCode::Esc);
+
+    // From another room, in all of them, and there by Enter.
+    ada.say(&format!("/join {elsewhere}"));
+    ada.sees("Nobody has said anything yet").await;
+    ada.say("/search Genève");
+    ada.sees("Nothing is found").await;
+    ada.key(KeyCode::Tab);
+    ada.sees("in all your rooms").await;
+    ada.sees("▸ Founder in").await;
+    ada.key(KeyCode::Enter);
+    ada.sees("  hay 31 ").await;
+    ada.key(KeyCode::Enter);
+    ada.until("the room", |window| window.starts_with(&format!(" Room {} {}", &code[..4], &code[4..]))).await;
+    ada.say("/search a*");
+    ada.sees("Write at least 2 letters before *").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workspace_is_made_joined_talked_in_and_left() {
+    let server = Server::start().await;
+    let (_, code) = server.founder("Founder").await;
+    let mut ada = Person::guest(&server.address(), "Ada", &code).await;
+    ada.sees("Nobody has said anything yet").await;
+    ada.say("/join #general");
+    ada.sees("This room is in no workspace").await;
+    ada.say("/found Engines");
+    let window = ada.sees("join: pass it on").await;
+    assert!(window.contains(" Engines ") && window.contains("#general") && window.contains("1 member"), "{window}");
+    let pass_on = window.split("Whoever has the code ").nth(1).unwrap();
+    let workspace: String = pass_on.split_whitespace().take(2).collect();
+    ada.key(KeyCode::Enter);
+    ada.until("the channel", |window| window.starts_with(" #general · Engines · 1 here")).await;
+
+    let mut bob = Person::guest(&server.address(), "Bob", &code).await;
+    bob.sees("Connected").await;
+    bob.say(&format!("/workspace {workspace}"));
+    bob.sees("● Ada  online").await;
+    bob.key(KeyCode::Enter);
+    bob.until("the channel", |window| window.starts_with(" #general · Engines · 2 here")).await;
+    ada.say("/announce Lunch!");
+    bob.sees("Ada to all: Lunch!").await;
+    // The answer, or what was announced, whichever is said last of what has come together.
+    let told = ["All who are in a channel now were told.", "Ada to all: Lunch!"];
+    ada.until("it is told", |window| told.iter().any(|told| window.contains(told))).await;
+
+    bob.say("/join #Off Topic");
+    bob.sees("There is no channel #off-topic in this workspace yet").await;
+    bob.key(KeyCode::Enter);
+    bob.until("the channel", |window| window.starts_with(" #off-topic · Engines · 1 here")).await;
+    bob.say("anybody?");
+    // Where one has not been one can go by the switcher, or by name.
+    ada.control('k');
+    ada.sees("#off-topic · Engines").await;
+    ada.key(KeyCode::Esc);
+    ada.sees_no("Go to a room").await;
+    ada.say("/join #OFF topic");
+    ada.sees("anybody?").await;
+    ada.say("/workspace");
+    ada.sees("2 members").await;
+    ada.key(KeyCode::Esc);
+    ada.sees_no("2 members").await;
+    ada.say("/new");
+    let window = ada.sees("Nobody has said anything yet").await;
+    assert!(window.contains(" · 1 here") && !window.contains("Engines · 1"), "{window}");
+
+    bob.say("/leave workspace");
+    bob.until("another room", |window| window.starts_with(&format!(" Room {}", &code[..4]))).await;
+    bob.control('k');
+    bob.sees("You have no other room yet").await;
+    bob.key(KeyCode::Esc);
+    bob.say("/workspace 22222222");
+    bob.sees("there is none, or not for you").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_mentions_somebody_is_listed_marked_and_silenced() {
+    let server = Server::start().await;
+    let (_, one) = server.founder("Founder").await;
+    let (bob, two) = server.founder("Bob").await;
+    let mut ada = Person::guest(&server.address(), "Ada", &two).await;
+    ada.sees("Connected").await;
+    ada.say(&format!("/join {one}"));
+    ada.until("the other room", |window| window.starts_with(&format!(" Room {}", &one[..4]))).await;
+    ada.sees("Nobody has said anything yet").await;
+    let mut socket = bob.join(&two, 0).await;
+    socket.post("bob-0001", "@Ada, where are you?").await;
+    ada.sees("Bob mentions you in").await;
+    ada.sees("1 notification ·").await;
+    ada.control('n');
+    ada.sees("Notifications, 1 new").await;
+    ada.sees("@Ada, where are you?").await;
+    ada.write("s");
+    ada.sees_no("Notifications, 1 new").await;
+    ada.sees_no("1 notification").await;
+    ada.key(KeyCode::Enter);
+    ada.sees("Enter goes to this room").await;
+    ada.key(KeyCode::Enter);
+    ada.until("that room", |window| window.starts_with(&format!(" Room {}", &two[..4]))).await;
+
+    ada.say("/quiet");
+    ada.sees("you have no notifications now").await;
+    ada.say(&format!("/join {one}"));
+    ada.sees("Nobody has said anything yet").await;
+    socket.post("bob-0002", "@Ada, are you away?").await;
+    ada.sees("1 new, 1 mention elsewhere").await;
+    ada.say("/notifications");
+    ada.sees("Whoever writes your name behind an @").await;
+    ada.key(KeyCode::Esc);
+    ada.say(&format!("/join {two}"));
+    ada.sees("@Ada, are you away?").await;
+    ada.say("/quiet off");
+    ada.sees("notifications again").await;
+    ada.control('n');
+    ada.sees("2 messages.").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_sent_and_shown_with_its_link() {
     let server = Server::start().await;
     let (founder, code) = server.founder("Founder").await;
@@ -301,7 +450,70 @@ async fn a_file_is_sent_and_shown_with_its_link() {
     let lying = folder.path().join("picture.png");
     std::fs::write(&lying, "no picture").unwrap();
     ada.say(&format!("/send {}", lying.display()));
-    ada.sees("Not sent. ").await;
+    ada.sees("picture.png is not sent. ").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_refused_is_refused_in_words() {
+    let mut limits = wide();
+    limits.upload_bytes = 1 << 20;
+    let Some(mut clamd) = tokio::task::block_in_place(Clamd::start) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("chat.sqlite3");
+    let socket = clamd.socket();
+    let flags = ["--database", database.to_str().unwrap(), "--clamd", socket.to_str().unwrap()];
+    let server = Server::with(limits, &flags).await;
+    let (_, code) = server.founder("Founder").await;
+    let write = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        format!("/send {}", path.display())
+    };
+    let mut ada = Person::guest(&server.address(), "Ada", &code).await;
+    ada.sees("Nobody has said anything yet").await;
+    ada.say(&write("large.txt", &b"many words ".repeat(200_000)));
+    ada.sees("large.txt is not sent. A file can have 1 MB.").await;
+    ada.say(&write("harmful.txt", &eicar()));
+    ada.sees("harmful.txt is not sent. The scanner").await;
+    ada.say(&write("empty.txt", b""));
+    ada.sees("empty.txt is empty").await;
+    ada.say(&write("good.txt", b"good words"));
+    let window = ada.sees(&format!("/rooms/{code}/files/1")).await;
+    assert!(window.contains("good.txt (10 bytes)") && !window.contains("not scanned"), "{window}");
+    // Without its scanner the server takes nothing for now; with it, the same again.
+    tokio::task::block_in_place(|| clamd.crash());
+    ada.say(&write("later.txt", b"later words"));
+    ada.sees("Ctrl+R tries again").await;
+    ada.control('x');
+    ada.sees("1 message discarded").await;
+    ada.sees_no("later.txt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_cut_off_is_sent_again_and_is_there_once() {
+    let proxy = Proxy::listen().await;
+    let origin = format!("http://{}", proxy.address);
+    let server = Server::with(wide(), &["--memory", "--origin", &origin]).await;
+    proxy.connect(&server.address());
+    let (founder, code) = server.founder("Founder").await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("words.txt");
+    std::fs::write(&path, "words and more words\n".repeat(400_000)).unwrap();
+    let mut ada = Person::guest(&proxy.address, "Ada", &code).await;
+    ada.sees("Nobody has said anything yet").await;
+    ada.say(&format!("/send {}", path.display()));
+    ada.until("it is on its way", |window| window.contains(" %, Ctrl+X cancels") || window.contains("looks at it"))
+        .await;
+    assert!(proxy.cut() > 0);
+    ada.sees("Not sent. The connection is lost. Ctrl+R").await;
+    proxy.connect(&server.address());
+    ada.until("it is connected", |window| window.contains("Connected")).await;
+    ada.control('r');
+    ada.sees(&format!("/rooms/{code}/files/1")).await;
+    ada.sees("words.txt is sent").await;
+    ada.say("after it");
+    let history = founder.join(&code, 0).await.messages(2).await;
+    assert_eq!(history[1], (2, "after it".into()), "{history:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

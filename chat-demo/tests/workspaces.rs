@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::json;
-use support::{Server, Visitor, wide};
+use support::{Server, Visitor, http, wide};
 
 /// What stands between two texts in a page.
 fn between<'a>(page: &'a str, begin: &str, end: &str) -> &'a str {
@@ -208,4 +208,34 @@ async fn what_cannot_be_is_said_and_nothing_is_made_of_it() {
         assert_eq!(answer.status, 422, "{}", answer.body);
     }
     assert_eq!(stranger.post("/workspaces", &[("name", "Ada")]).await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_of_a_member_is_told_in_json_and_nobody_else() {
+    let server = Server::start().await;
+    let (ada, workspace, general) = server.team("Ada").await;
+    let (bob, _) = server.founder("Bob").await;
+    let asked = async |visitor: &Visitor, method: &str, path: &str, form: &str| {
+        let path = format!("/workspaces/{workspace}{path}");
+        let origin = visitor.origin();
+        let headers = [("cookie", visitor.cookie()), ("origin", &*origin), ("accept", "application/json")];
+        let form_type = ("content-type", "application/x-www-form-urlencoded");
+        let headers: Vec<_> = headers.into_iter().chain([form_type]).collect();
+        let answer = http::request(visitor.address(), method, &path, &headers, form).await;
+        (answer.status, serde_json::from_str::<serde_json::Value>(&answer.body).unwrap_or_default())
+    };
+    let (status, told) = asked(&ada, "GET", "", "").await;
+    assert_eq!((status, &told["name"], &told["code"]), (200, &json!("Engines"), &json!(workspace)));
+    assert_eq!(told["channels"], json!([{"code": general, "name": "general"}]));
+    assert_eq!((&told["members"][0]["name"], &told["members"][0]["status"]), (&json!("Ada"), &json!("offline")));
+    let (status, refusal) = asked(&bob, "GET", "", "").await;
+    assert_eq!((status, &refusal["reason"]), (403, &json!("not_member")));
+    assert!(!refusal.to_string().contains("Engines") && !refusal.to_string().contains(&general), "{refusal}");
+    let (status, refusal) = asked(&ada, "POST", "/channels", "name=%21").await;
+    assert_eq!(
+        (status, refusal["text"].as_str().is_some_and(|text| text.contains("cannot be in the name"))),
+        (422, true)
+    );
+    assert_eq!(asked(&ada, "POST", "/announcements", "body=Lunch").await.0, 200);
+    assert_eq!(asked(&bob, "POST", "/channels", "name=mine").await.0, 404);
 }

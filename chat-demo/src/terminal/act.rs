@@ -10,6 +10,7 @@ use super::dialog::{Dialog, Switcher};
 use super::editor::Editor;
 use super::keys::{self, Action};
 use super::outbox::new_id;
+use super::request::Request;
 use super::view;
 use crate::domain::{Kind, MAX_BODY_BYTES, UnixMillis};
 use crate::web::socket::protocol::{ClientFrame, Said};
@@ -73,13 +74,15 @@ impl Chat {
             Action::PreviousRoom => self.step(false, now),
             Action::NextRoom => self.step(true, now),
             Action::Help => self.dialog = Some(Dialog::Help(0)),
+            Action::Notifications => self.list_notices(),
             Action::People => self.dialog = Some(Dialog::People(0)),
             Action::Again => {
                 let connection = &mut self.room_mut().connection;
                 connection.connect(now);
                 connection.retry(now);
+                self.retry_uploads();
             }
-            Action::Discard => match self.room_mut().connection.outbox.discard() {
+            Action::Discard => match self.discard() {
                 0 => self.say("There is nothing that was not sent", now),
                 count => self.say(format!("{} discarded", counted(count, "message")), now),
             },
@@ -99,7 +102,7 @@ impl Chat {
 
     /// What a key does to a dialog; what lies there then.
     fn act_in(&mut self, dialog: Dialog, action: Action, now: Instant) -> Option<Dialog> {
-        if matches!(action, Action::Escape) {
+        if matches!(action, Action::Escape) && !matches!(dialog, Dialog::Around(_)) {
             return None;
         }
         match (dialog, action) {
@@ -123,22 +126,30 @@ impl Chat {
             (Dialog::People(row), Action::Down | Action::PageDown) => Some(Dialog::People(row + 1)),
             (Dialog::Help(_) | Dialog::People(_), Action::Send | Action::Help | Action::People) => None,
             (Dialog::Create(code), Action::Send) => {
-                self.effects.push(Effect::Create(code));
+                self.effects.push(Effect::Ask(Request::Create(code)));
                 None
             }
+            (Dialog::Channel(workspace, name), Action::Send) => {
+                self.effects.push(Effect::Ask(Request::OpenChannel(workspace, name.as_str().to_owned())));
+                None
+            }
+            (Dialog::Team(shown), action) => self.act_in_team(shown, action, now),
             (Dialog::Delete(seq), Action::Send) => {
                 self.room_mut().end_edit();
                 let id = new_id();
                 self.wish(id.clone(), ClientFrame::Delete { id, seq }, now);
                 None
             }
+            (Dialog::Places(places), action) => self.act_in_places(places, action),
+            (Dialog::Around(around), action) => self.act_in_around(around, action, now),
             (Dialog::Switcher(switcher), action) => self.act_in_switcher(switcher, action, now),
             (dialog, _) => Some(dialog),
         }
     }
 
     fn act_in_switcher(&mut self, mut switcher: Switcher, action: Action, now: Instant) -> Option<Dialog> {
-        let count = switcher.found(&self.list, self.current).len();
+        let rooms = self.anywhere();
+        let count = switcher.found(&rooms, self.current).len();
         match action {
             Action::Insert(c) => {
                 switcher.field.insert(c.encode_utf8(&mut [0; 4]));
@@ -150,7 +161,7 @@ impl Chat {
             Action::Up | Action::PreviousRoom => switcher.step(false, count),
             Action::Switch => return None,
             Action::Send => {
-                let found = switcher.found(&self.list, self.current);
+                let found = switcher.found(&rooms, self.current);
                 let code = found.get(switcher.chosen).map_or_else(|| switcher.wanted(), |room| room.code.clone());
                 match code.parse() {
                     Ok(code) => {
@@ -215,13 +226,19 @@ impl Chat {
                 let id = new_id();
                 self.wish(id.clone(), ClientFrame::Direct { id, person: None, text }, now);
             }
+            Written::Search(words) => self.search(words),
+            Written::Notifications => self.list_notices(),
+            Written::Quiet(quiet) => self.effects.push(Effect::Ask(Request::Quiet(self.current, quiet))),
             Written::Who => self.dialog = Some(Dialog::People(0)),
             Written::Join(code) => self.open(code, now),
-            Written::Leave => self.effects.push(Effect::Leave(self.current)),
-            Written::Send(path) => {
-                self.say(format!("Sending {}…", super::text::line(&path.to_string_lossy())), now);
-                self.effects.push(Effect::Upload(self.current, path));
-            }
+            Written::Channel(name) => self.join_channel(&name, now),
+            Written::New => self.effects.push(Effect::Ask(Request::NewRoom)),
+            Written::Workspace(code) => self.show_team(code, now),
+            Written::Found(name) => self.found_team(name, now),
+            Written::Announce(text) => self.in_team(|code| Request::Announce(code, text), now),
+            Written::LeaveWorkspace => self.in_team(Request::LeaveTeam, now),
+            Written::Leave => self.effects.push(Effect::Ask(Request::Leave(self.current))),
+            Written::Send(path) => self.send_file(path, now),
             Written::Help => self.dialog = Some(Dialog::Help(0)),
             Written::Quit => self.quit(),
             Written::Problem(problem) => self.say_long(problem, now),
@@ -278,7 +295,7 @@ impl Chat {
             && at_top
             && let Some(before) = room.talk.ask_earlier()
         {
-            self.effects.push(Effect::Earlier(code, before));
+            self.effects.push(Effect::Ask(Request::Earlier(code, before)));
         }
     }
 
@@ -306,9 +323,17 @@ impl Chat {
         }
     }
 
+    /// Forgets what was not sent; if there is nothing, the files that are on their way. How many.
+    fn discard(&mut self) -> usize {
+        match self.room_mut().connection.outbox.discard() + self.discard_uploads(false) {
+            0 => self.discard_uploads(true),
+            count => count,
+        }
+    }
+
     /// Ends the program, unless something that was written would be lost by it.
     fn quit(&mut self) {
-        match self.rooms.values().map(|room| room.connection.outbox.unsent()).sum() {
+        match self.rooms.values().map(|room| room.unsent()).sum() {
             0 => self.effects.push(Effect::Quit),
             unsent => self.dialog = Some(Dialog::Quit(unsent)),
         }

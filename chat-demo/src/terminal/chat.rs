@@ -11,9 +11,11 @@ use super::connection::{self, Input, Over, Status, Trouble};
 use super::dialog::Dialog;
 use super::editor::Editor;
 use super::outbox::Ended;
-use super::room::Room;
-use crate::domain::{PersonId, RoomCode, Seq};
-use crate::web::socket::protocol::{ClientFrame, Past, Said, ServerFrame, Unread, Who};
+use super::request::{Answer, Request};
+use super::room::{Room, Workspace};
+use super::uploads::{Progress, Unsent};
+use crate::domain::{PersonId, RoomCode};
+use crate::web::socket::protocol::{ClientFrame, Said, ServerFrame, Unread, Who};
 
 /// How long a note is shown, and one that calls somebody.
 const NOTE: Duration = Duration::from_secs(4);
@@ -28,27 +30,24 @@ pub(crate) enum Event {
     Focus(bool),
     /// Something about one try of the connection to a room.
     Connection(RoomCode, u64, Input),
-    /// Earlier messages, or none.
-    Earlier(RoomCode, Result<Past<'static>, Trouble>),
-    /// The room is no longer one of theirs.
-    Left(RoomCode, Result<(), Trouble>),
-    /// A room is made.
-    Created(RoomCode, Result<(), Trouble>),
-    /// A file is sent, or not, in words.
-    Uploaded(Result<String, String>),
+    /// What was asked has been answered, or not.
+    Answered(Request, Result<Answer, Trouble>),
+    /// A file is on its way, so far.
+    Uploading(RoomCode, String, Progress),
+    /// A file is there, or not.
+    Uploaded(RoomCode, String, Result<(), Unsent>),
 }
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Effect {
     Fetch(RoomCode, u64),
-    Earlier(RoomCode, Seq),
     Dial(RoomCode, u64),
     Send(RoomCode, ClientFrame),
     HangUp(RoomCode),
-    Leave(RoomCode),
-    Create(RoomCode),
-    Upload(RoomCode, PathBuf),
+    Ask(Request),
+    Upload(RoomCode, String, PathBuf),
+    CancelUpload(String),
     Bell,
     Redraw,
     Suspend,
@@ -62,6 +61,8 @@ pub(crate) struct Chat {
     pub(crate) current: RoomCode,
     /// Their rooms, the newest last.
     pub(crate) list: Vec<Unread>,
+    /// How many notifications they have not seen, up to 100.
+    pub(crate) notices: u64,
     pub(crate) me: Option<Who<'static>>,
     pub(crate) dialog: Option<Dialog>,
     pub(crate) size: (u16, u16),
@@ -81,6 +82,7 @@ impl Chat {
             rooms: BTreeMap::from([(room, Room::new(room, now))]),
             current: room,
             list: Vec::new(),
+            notices: 0,
             me: None,
             dialog: None,
             size,
@@ -95,6 +97,11 @@ impl Chat {
     /// The room that is shown.
     pub(crate) fn room(&self) -> &Room {
         &self.rooms[&self.current]
+    }
+
+    /// What a room is called in their list, or its code.
+    pub(crate) fn name_of(&self, code: &str) -> String {
+        self.list.iter().find(|room| room.code == code).map_or_else(|| grouped(code), |room| called(room, self.my_id()))
     }
 
     pub(super) fn room_mut(&mut self) -> &mut Room {
@@ -164,31 +171,62 @@ impl Chat {
                     }
                 }
             }
-            Event::Earlier(code, past) => {
-                if past.is_err() && code == self.current {
+            Event::Answered(request, answer) => self.answered(&request, answer, now),
+            Event::Uploading(room, id, progress) => self.uploading(room, &id, progress),
+            Event::Uploaded(room, id, result) => self.uploaded(room, &id, result, now),
+        }
+        self.settle(now);
+    }
+
+    fn answered(&mut self, request: &Request, answer: Result<Answer, Trouble>, now: Instant) {
+        match (request, answer) {
+            (Request::Earlier(code, _), answer) => {
+                if answer.is_err() && *code == self.current {
                     self.say("Earlier messages could not be loaded. PageUp tries again", now);
                 }
-                if let Some(room) = self.rooms.get_mut(&code) {
-                    room.talk.earlier(past.ok());
+                if let Some(room) = self.rooms.get_mut(code) {
+                    room.talk.earlier(if let Ok(Answer::Past(past)) = answer { Some(past) } else { None });
                 }
             }
-            Event::Left(code, Ok(())) => {
+            (Request::Leave(code), Ok(_)) => {
                 self.list.retain(|room| room.code != code.as_str());
                 match self.list.iter().rev().find_map(|room| room.code.parse().ok()) {
                     Some(next) => self.open(next, now),
                     None => self.effects.push(Effect::Quit),
                 }
             }
-            Event::Left(_, Err(_)) => self.say("The room could not be left. Please try again", now),
-            Event::Created(code, Ok(())) => {
+            (Request::Leave(_), Err(trouble)) => self.say_long(trouble.said("The room could not be left"), now),
+            (Request::Create(code), Ok(_)) => {
                 self.dialog = None;
-                self.open(code, now);
+                self.open(*code, now);
                 self.room_mut().connection.connect(now);
             }
-            Event::Created(_, Err(_)) => self.say("The room could not be made. Please try again", now),
-            Event::Uploaded(Ok(text) | Err(text)) => self.say_long(text, now),
+            (Request::Create(_), Err(trouble)) => self.say_long(trouble.said("The room could not be made"), now),
+            (Request::Quiet(_, quiet), Ok(_)) => {
+                let text = if *quiet {
+                    "From this room you have no notifications now. /quiet off ends that"
+                } else {
+                    "From this room you have notifications again"
+                };
+                self.say_long(text, now);
+            }
+            (Request::Quiet(..), Err(trouble)) => self.say_long(trouble.said("Nothing was changed"), now),
+            (Request::See(_), Ok(_)) => {}
+            (Request::See(_), Err(trouble)) => self.say_long(trouble.said("Nothing was marked"), now),
+            (
+                Request::NewRoom
+                | Request::Team(_)
+                | Request::JoinTeam(..)
+                | Request::LeaveTeam(_)
+                | Request::NewTeam(..)
+                | Request::OpenChannel(..)
+                | Request::Announce(..),
+                answer,
+            ) => self.team_answered(request, answer, now),
+            (Request::Around(..) | Request::Search(..) | Request::Notices(_), answer) => {
+                self.places_answered(request, answer)
+            }
         }
-        self.settle(now);
     }
 
     /// Shows something for a while.
@@ -209,8 +247,12 @@ impl Chat {
         let before = self.room_mut();
         before.end_edit();
         before.connection.stop_typing();
+        // One channel knows of the others, before the server tells of them there.
+        let has = |workspace: &&Workspace| workspace.channels.iter().any(|channel| channel.code == code.as_str());
+        let workspace = before.workspace.as_ref().filter(has).cloned();
         self.current = code;
         let room = self.rooms.entry(code).or_insert_with(|| Room::new(code, now));
+        room.workspace = workspace.or(room.workspace.take());
         room.connection.connect(now);
         room.bottom = None;
     }
@@ -324,7 +366,7 @@ impl Chat {
             }
             ServerFrame::Presence { id, status } => room.people.presence(id, status == "away"),
             ServerFrame::Typing { id, on } => room.people.typing(id, on),
-            ServerFrame::Rooms { rooms, .. } => self.list = rooms,
+            ServerFrame::Rooms { rooms, notices } => (self.list, self.notices) = (rooms, notices),
             ServerFrame::Direct { room, .. } => {
                 if let Some(code) = room.parse().ok().filter(|_| here) {
                     self.open(code, now);
@@ -335,12 +377,15 @@ impl Chat {
                 let text = if direct {
                     format!("{name} writes to you, Ctrl+K goes there")
                 } else {
-                    format!("{name} mentions you in {}", grouped(&room))
+                    format!("{name} mentions you in {}, Ctrl+N shows it", self.name_of(&room))
                 };
                 self.say_long(text, now);
                 self.effects.push(Effect::Bell);
             }
             ServerFrame::Announced { by, text } => self.say_long(format!("{} to all: {text}", by.name), now),
+            ServerFrame::Workspace { code, name, channels } => {
+                room.workspace = Some(Workspace { code, name: name.into_owned(), channels });
+            }
             ServerFrame::Refused { text, .. } => self.say(text, now),
             _ => {}
         }

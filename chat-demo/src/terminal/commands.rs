@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::domain::workspace::WorkspaceCode;
 use crate::domain::{Kind, RoomCode};
 
 /// What was written.
@@ -13,8 +14,23 @@ pub(crate) enum Written {
     /// To one person, by whose name it begins.
     Direct(String),
     Who,
+    Search(String),
+    Notifications,
+    /// Whether they want none from this room.
+    Quiet(bool),
     Join(RoomCode),
+    /// A channel of this workspace.
+    Channel(String),
+    /// Make a room.
+    New,
+    /// Show this workspace, or join the one of this code.
+    Workspace(Option<String>),
+    /// Make a workspace that is called this.
+    Found(String),
+    /// To all who are in a channel of this workspace.
+    Announce(String),
     Leave,
+    LeaveWorkspace,
     Send(PathBuf),
     Help,
     Quit,
@@ -28,8 +44,15 @@ pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
     ("me", "…", "Say what you do: /me waves"),
     ("msg", "NAME …", "Write to one person: /msg Ada Are you there?"),
     ("who", "", "Show who is here"),
-    ("join", "CODE", "Go to another room"),
-    ("leave", "", "Leave this room for good"),
+    ("search", "WORDS", "Find what was said here, or in all your rooms"),
+    ("notifications", "", "Show what mentions you"),
+    ("quiet", "", "Have no notifications from this room; /quiet off ends that"),
+    ("join", "CODE", "Go to another room, or to a #channel"),
+    ("new", "", "Make a room"),
+    ("workspace", "", "Show this workspace; with a CODE, join that one"),
+    ("found", "NAME", "Make a workspace"),
+    ("announce", "TEXT", "Tell all who are in this workspace now"),
+    ("leave", "", "Leave this room for good; /leave workspace, all of it"),
     ("send", "PATH", "Send a file"),
     ("help", "", "Show this"),
     ("quit", "", "Leave the program"),
@@ -56,10 +79,27 @@ pub(crate) fn understand(text: &str) -> Written {
         "me" => Written::Message(Kind::Action, argument.to_owned()),
         "msg" => Written::Direct(argument.to_owned()),
         "who" => Written::Who,
+        "search" => Written::Search(argument.to_owned()),
+        "notifications" => Written::Notifications,
+        "quiet" => match argument {
+            "" | "on" => Written::Quiet(true),
+            "off" => Written::Quiet(false),
+            _ => Written::Problem("Write it as /quiet, or /quiet off".into()),
+        },
+        "join" if argument.starts_with('#') => Written::Channel(argument.to_owned()),
         "join" => match argument.parse() {
             Ok(code) => Written::Join(code),
             Err(error) => Written::Problem(sentence(&error.to_string())),
         },
+        "new" => Written::New,
+        "workspace" if argument.is_empty() => Written::Workspace(None),
+        "workspace" => match argument.parse::<WorkspaceCode>() {
+            Ok(code) => Written::Workspace(Some(code.to_string())),
+            Err(error) => Written::Problem(sentence(&error.to_string().replace("room code", "code"))),
+        },
+        "found" => Written::Found(argument.to_owned()),
+        "announce" => Written::Announce(argument.to_owned()),
+        "leave" if argument == "workspace" => Written::LeaveWorkspace,
         "leave" => Written::Leave,
         "send" => Written::Send(argument.into()),
         "help" => Written::Help,
@@ -87,12 +127,28 @@ mod tests {
         assert_eq!(understand("/me  waves "), Written::Message(Kind::Action, "waves".into()));
         assert_eq!(understand("/nick Lady Ada"), Written::Nick("Lady Ada".into()));
         assert_eq!(understand("/join abcd-2345"), Written::Join("ABCD2345".parse().unwrap()));
+        assert_eq!(understand("/search “two words” beg*"), Written::Search("“two words” beg*".into()));
+        assert_eq!((understand("/quiet"), understand("/quiet off")), (Written::Quiet(true), Written::Quiet(false)));
+        assert_eq!(understand("/join #Off Topic"), Written::Channel("#Off Topic".into()));
+        assert_eq!(understand("/workspace abcd-2345"), Written::Workspace(Some("ABCD2345".into())));
+        assert_eq!(understand("/leave workspace"), Written::LeaveWorkspace);
         assert_eq!(understand("/send a file.png"), Written::Send("a file.png".into()));
         for (command, needs, _) in COMMANDS {
             let understood = understand(&format!("/{command}"));
             assert_eq!(matches!(understood, Written::Problem(_)), !needs.is_empty(), "{command}");
         }
-        for problem in ["/", "/shout", "/nick", "/me ", "/join", "/join ABCD234O", "/Me waves"] {
+        for problem in [
+            "/",
+            "/shout",
+            "/nick",
+            "/me ",
+            "/join",
+            "/join ABCD234O",
+            "/Me waves",
+            "/search ",
+            "/quiet loud",
+            "/workspace it",
+        ] {
             assert!(matches!(understand(problem), Written::Problem(_)), "{problem}");
         }
     }

@@ -53,6 +53,8 @@ pub(crate) enum Input {
 pub(crate) enum Trouble {
     /// The server has answered by this status.
     Status(u16),
+    /// The server has refused it in these words.
+    Refused(String),
     /// It has not answered, for this reason.
     Network(String),
 }
@@ -477,7 +479,7 @@ impl Connection {
             Trouble::Status(status) => {
                 return self.drop_line(&format!("The server cannot let you in now ({status})"), 0, now);
             }
-            Trouble::Network(why) => return self.drop_line(&why, 0, now),
+            Trouble::Refused(why) | Trouble::Network(why) => return self.drop_line(&why, 0, now),
         };
         self.hang_up();
         self.line = Line::Over(over);

@@ -1,6 +1,9 @@
 //! What lies over the conversation and takes the keys meanwhile.
 
 use super::editor::Editor;
+use super::places::{Around, Places};
+use super::teams::Shown;
+use crate::domain::workspace::ChannelName;
 use crate::domain::{RoomCode, Seq};
 use crate::web::socket::protocol::Unread;
 
@@ -13,6 +16,14 @@ pub(crate) enum Dialog {
     People(usize),
     /// Goes to another room.
     Switcher(Switcher),
+    /// What was found, or what mentions them.
+    Places(Places),
+    /// One of these among those around it.
+    Around(Box<Around>),
+    /// A workspace: its channels and members.
+    Team(Shown),
+    /// There is no channel of this name in the workspace of this code: is it to be made?
+    Channel(String, ChannelName),
     /// There is no room of this code: is it to be made?
     Create(RoomCode),
     /// Is this message to be deleted?

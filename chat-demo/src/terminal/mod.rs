@@ -17,13 +17,17 @@ mod entrance;
 mod keys;
 mod net;
 mod outbox;
+mod places;
 mod program;
+mod request;
 mod room;
 mod run;
 mod session_file;
 mod signals;
+mod teams;
 mod terminal_guard;
 mod text;
+mod uploads;
 mod view;
 
 pub use arguments::Arguments;

@@ -6,8 +6,9 @@ use std::time::Instant;
 use super::connection::Connection;
 use super::conversation::Conversation;
 use super::editor::Editor;
+use super::uploads::Upload;
 use crate::domain::{PersonId, RoomCode, Seq};
-use crate::web::socket::protocol::Who;
+use crate::web::socket::protocol::{OneChannel, Who};
 
 /// See the module.
 #[derive(Debug)]
@@ -16,6 +17,10 @@ pub(crate) struct Room {
     pub(crate) connection: Connection,
     pub(crate) talk: Conversation,
     pub(crate) people: People,
+    /// The workspace that it is a channel of.
+    pub(crate) workspace: Option<Workspace>,
+    /// Files on their way, and those that did not get there.
+    pub(crate) uploads: Vec<Upload>,
     pub(crate) editor: Editor,
     /// The message that is being edited, and what was being written before.
     pub(crate) editing: Option<(Seq, Editor)>,
@@ -25,6 +30,14 @@ pub(crate) struct Room {
     pub(crate) bottom: Option<(Seq, usize)>,
 }
 
+/// A workspace, as one of its channels knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Workspace {
+    pub(crate) code: String,
+    pub(crate) name: String,
+    pub(crate) channels: Vec<OneChannel<'static>>,
+}
+
 impl Room {
     pub(crate) fn new(code: RoomCode, now: Instant) -> Self {
         Self {
@@ -32,6 +45,8 @@ impl Room {
             connection: Connection::new(now, rand::random()),
             talk: Conversation::default(),
             people: People::default(),
+            workspace: None,
+            uploads: Vec::new(),
             editor: Editor::default(),
             editing: None,
             news: 0,
@@ -46,9 +61,14 @@ impl Room {
         }
     }
 
+    /// Messages and files that are not there.
+    pub(crate) fn unsent(&self) -> usize {
+        self.connection.outbox.unsent() + self.uploads.len()
+    }
+
     /// Whether something of it would be lost if it were forgotten.
     pub(crate) fn is_worth_keeping(&self) -> bool {
-        self.connection.outbox.unsent() > 0 || self.connection.outbox.is_busy() || !self.editor.text().is_empty()
+        self.unsent() > 0 || self.connection.outbox.is_busy() || !self.editor.text().is_empty()
     }
 }
 

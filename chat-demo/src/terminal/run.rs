@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossterm::event::Event as Input;
 use futures_util::{Stream, StreamExt};
@@ -12,12 +13,13 @@ use ratatui::backend::Backend;
 use ratatui::buffer::Buffer;
 use thiserror::Error;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::chat::{Chat, Effect, Event};
 use super::connection;
 use super::net::{self, Server};
+use super::uploads::Progress;
 use super::view::{Theme, draw};
 use crate::domain::{RoomCode, UnixMillis};
 use crate::web::socket::protocol::ClientFrame;
@@ -100,7 +102,13 @@ pub async fn run<B: Backend<Error: Send + Sync + 'static>>(
     let mut chat = Chat::new(server.origin(), room, (80, 24), Instant::now().into_std());
     chat.zone = TimeZone::system();
     let (events, mut happened) = mpsc::channel(EVENTS);
-    let mut network = Network { server: server.into(), events, sockets: HashMap::new(), tasks: JoinSet::new() };
+    let mut network = Network {
+        server: server.into(),
+        events,
+        sockets: HashMap::new(),
+        uploads: HashMap::new(),
+        tasks: JoinSet::new(),
+    };
     let theme = Theme::from_env();
     let failed = |error: B::Error| RunError::Terminal(io::Error::other(error));
     'talk: loop {
@@ -192,6 +200,8 @@ struct Network {
     server: Arc<Server>,
     events: mpsc::Sender<Event>,
     sockets: HashMap<RoomCode, mpsc::Sender<ClientFrame>>,
+    /// By the names of their messages.
+    uploads: HashMap<String, AbortHandle>,
     tasks: JoinSet<()>,
 }
 
@@ -216,27 +226,51 @@ impl Network {
                     chat.handle(Event::Connection(room, attempt, closed), now.into_std());
                 }
             }
-            Effect::Fetch(room, attempt) => self.ask(async move {
-                Event::Connection(room, attempt, connection::Input::Past(server.past(room, None).await))
-            }),
-            Effect::Earlier(room, before) => {
-                self.ask(async move { Event::Earlier(room, server.past(room, Some(before)).await) });
+            Effect::Fetch(room, attempt) => {
+                self.ask(async move {
+                    Event::Connection(room, attempt, connection::Input::Past(server.newest(room).await))
+                });
             }
-            Effect::Leave(room) => self.ask(async move { Event::Left(room, server.leave(room).await) }),
-            Effect::Create(room) => self.ask(async move { Event::Created(room, server.create(room).await) }),
-            Effect::Upload(room, path) => {
-                self.ask(async move { Event::Uploaded(server.upload(room, &path).await) });
+            Effect::Ask(request) => {
+                self.ask(async move {
+                    let answer = server.answer(&request).await;
+                    Event::Answered(request, answer)
+                });
+            }
+            Effect::Upload(room, id, path) => {
+                let (events, name) = (self.events.clone(), id.clone());
+                let percent = AtomicU64::new(0);
+                let tell = move |progress: Progress| {
+                    // What nobody hears of now is told with the next piece.
+                    if percent.swap(progress.percent(), Ordering::Relaxed) != progress.percent() {
+                        let _ = events.try_send(Event::Uploading(room, name.clone(), progress));
+                    }
+                };
+                let task = self.ask({
+                    let id = id.clone();
+                    async move {
+                        let result = server.upload(room, &id, &path, tell).await;
+                        Event::Uploaded(room, id, result)
+                    }
+                });
+                self.uploads.retain(|_, task| !task.is_finished());
+                self.uploads.insert(id, task);
+            }
+            Effect::CancelUpload(id) => {
+                if let Some(task) = self.uploads.remove(&id) {
+                    task.abort();
+                }
             }
             Effect::Bell | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
         }
     }
 
-    fn ask(&mut self, asked: impl Future<Output = Event> + Send + 'static) {
+    fn ask(&mut self, asked: impl Future<Output = Event> + Send + 'static) -> AbortHandle {
         let events = self.events.clone();
         self.tasks.spawn(async move {
             // Nobody hears it when the program ends.
             let _ = events.send(asked.await).await;
-        });
+        })
     }
 
     /// Lets the sockets say what they still have to say, for a moment.

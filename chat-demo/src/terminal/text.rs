@@ -9,7 +9,9 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use crate::domain::{Fate, fate};
-use crate::web::socket::protocol::{OneChannel, Past, Said, ServerFrame, Unread, Who};
+use crate::web::socket::protocol::{
+    FoundPage, Member, NoticePage, OneChannel, OneFound, Past, Said, ServerFrame, Team, Unread, Who,
+};
 
 /// Marks on one letter that are shown; more of them climb over other lines.
 const MAX_MARKS: usize = 4;
@@ -86,9 +88,7 @@ pub(crate) fn frame(frame: ServerFrame<'_>) -> ServerFrame<'static> {
         Mentioned { room, seq, by, direct } => Mentioned { room: line(&room), seq, by: who(&by), direct },
         Direct { id, room, with, seq } => Direct { id: one(&id), room: one(&room), with: who(&with), seq },
         Workspace { code, name, channels } => {
-            let channels =
-                channels.iter().map(|channel| OneChannel { code: line(&channel.code), name: one(&channel.name) });
-            Workspace { code: line(&code), name: one(&name), channels: channels.collect() }
+            Workspace { code: line(&code), name: one(&name), channels: channels.iter().map(channel).collect() }
         }
         Announced { by, text } => Announced { by: who(&by), text: one(&text) },
         Typing { id, on } => Typing { id, on },
@@ -102,6 +102,49 @@ pub(crate) fn frame(frame: ServerFrame<'_>) -> ServerFrame<'static> {
 pub(crate) fn past(past: Past<'_>) -> Past<'static> {
     let Past { messages, revision, read } = past;
     Past { messages: messages.into_iter().map(said).collect(), revision, read }
+}
+
+/// What was found, fit to be shown.
+pub(crate) fn found(page: FoundPage<'_>) -> FoundPage<'static> {
+    FoundPage { found: page.found.into_iter().map(one_found).collect(), older: page.older }
+}
+
+/// Notifications, fit to be shown.
+pub(crate) fn notices(page: NoticePage<'_>) -> NoticePage<'static> {
+    NoticePage { notices: page.notices.into_iter().map(one_found).collect(), older: page.older }
+}
+
+/// A workspace, fit to be shown.
+pub(crate) fn team(team: Team<'_>) -> Team<'static> {
+    let member = |member: Member<'_>| {
+        let who = who(&Who { id: member.id, name: member.name });
+        Member { id: who.id, name: who.name, status: one(&member.status) }
+    };
+    Team {
+        code: line(&team.code),
+        name: one(&team.name),
+        channels: team.channels.iter().map(channel).collect(),
+        members: team.members.into_iter().map(member).collect(),
+    }
+}
+
+fn channel(channel: &OneChannel<'_>) -> OneChannel<'static> {
+    OneChannel { code: line(&channel.code), name: one(&channel.name) }
+}
+
+fn one_found(found: OneFound<'_>) -> OneFound<'static> {
+    let OneFound { room, name, workspace, with, seq, author, at, body, new } = found;
+    OneFound {
+        room: line(&room),
+        name: name.map(|name| one(&name)),
+        workspace: workspace.map(|workspace| one(&workspace)),
+        with: with.as_ref().map(who),
+        seq,
+        author: who(&author),
+        at,
+        body: lines(&body).into(),
+        new,
+    }
 }
 
 fn said(said: Said<'_>) -> Said<'static> {
@@ -200,6 +243,19 @@ mod tests {
                 seq: crate::domain::Seq(1), id: h(), author: who(), at: crate::domain::UnixMillis(0), kind: Default::default(),
                 body: h(), file: Some(file), mentions: vec![who()], revision: crate::domain::Revision(0), state: Some(h()),
             };
+            let place = OneFound {
+                room: h().into(), name: Some(h()), workspace: Some(h()), with: Some(who()), seq: crate::domain::Seq(1),
+                author: who(), at: crate::domain::UnixMillis(0), body: h(), new: true,
+            };
+            let pages = (
+                team(Team {
+                    code: h().into(), name: h(), channels: vec![OneChannel { code: h().into(), name: h() }],
+                    members: vec![Member { id: crate::domain::PersonId(1), name: h(), status: h() }],
+                }),
+                found(FoundPage { found: vec![place.clone()], older: None }), notices(NoticePage { notices: vec![place], older: true }),
+            );
+            let tidy = serde_json::to_string(&pages).unwrap();
+            prop_assert!(!tidy.contains("\\u") && tidy.chars().all(|c| fate(c) == Fate::Keep), "{}", tidy);
             let (seq, id) = (crate::domain::Seq(1), crate::domain::PersonId(1));
             let revision = crate::domain::Revision(0);
             for hostile in [

@@ -7,7 +7,7 @@ use axum::body::Body as ResponseBody;
 use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
 use axum::extract::{Multipart, Path, State};
 use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -16,9 +16,10 @@ use tokio::fs::File;
 use tokio::time::timeout;
 use tokio_util::io::ReaderStream;
 
-use super::forms::{bad_form, malformed, visitor};
+use super::forms::{bad_form, is_program, malformed, visitor};
 use super::page::sentence;
 use super::rooms::{enter, view};
+use super::socket;
 use super::{Web, page, unavailable};
 use crate::domain::room::{Entry, PostError};
 use crate::domain::upload::{Published, UploadError};
@@ -83,7 +84,7 @@ pub(super) async fn send(
         };
         let _ = timeout(web.limits.upload_pause, rest).await;
     }
-    let scripted = headers.get(ACCEPT).is_some_and(|accept| accept == "application/json");
+    let scripted = is_program(&headers);
     let refusal = match sent {
         Ok(seq) if scripted => return Json(json!({ "seq": seq })).into_response(),
         Ok(_) => return Redirect::to(&format!("/rooms/{code}")).into_response(),
@@ -92,7 +93,8 @@ pub(super) async fn send(
     let (status, label, problem) = refusal.told();
     telemetry::refused(label);
     if scripted {
-        return (status, Json(json!({ "reason": label, "text": sentence(&problem) }))).into_response();
+        return (status, Json(socket::Refusal { reason: label.into(), text: sentence(&problem).into() }))
+            .into_response();
     }
     match view(&web, &entry, Some(&author), None, Some(&sentence(&problem))).await {
         Ok(page) => (status, page).into_response(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Query, State};
-use axum::http::header::SET_COOKIE;
+use axum::http::header::{ACCEPT, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -164,6 +164,20 @@ pub(super) async fn give(
 ) -> Result<SetCookie, StoreError> {
     let cookie = web.cookies.set(&web.store, session, lasts, web.origins.encrypted(headers)).await?;
     Ok(AppendHeaders([(SET_COOKIE, cookie)]))
+}
+
+/// Whether a program asks, which wants JSON and no page.
+pub(super) fn is_program(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).is_some_and(|accept| accept == "application/json")
+}
+
+/// Somebody without a session asks for something of their own.
+pub(super) fn nobody(program: bool) -> Response {
+    if !program {
+        return Redirect::to("/").into_response();
+    }
+    telemetry::refused("session");
+    (StatusCode::UNAUTHORIZED, "choose a name first").into_response()
 }
 
 /// What was given as a code is none.

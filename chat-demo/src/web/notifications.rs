@@ -1,15 +1,16 @@
 //! Somebody's notifications, and how they want to be told of them.
 
-use axum::Router;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use serde::Deserialize;
 
-use super::forms::{bad_form, malformed, visitor};
+use super::forms::{bad_form, is_program, malformed, nobody, visitor};
 use super::page::{NoticesView, Settings};
+use super::socket::{NoticePage, OneFound};
 use super::{Web, page, unavailable};
 #[cfg(any(feature = "email", feature = "push", feature = "webhooks"))]
 use crate::domain::notification::AddError;
@@ -98,7 +99,7 @@ pub(super) fn routes() -> Router<Web> {
     routes
 }
 
-/// `GET /notifications`: the last ones, or those before the one of this moment, room and number.
+/// `GET /notifications`: the last ones, or those before the one of this moment, room and number; a page, or JSON for programs.
 pub(super) async fn list(
     State(web): State<Web>,
     before: Result<Query<Before>, QueryRejection>,
@@ -108,9 +109,10 @@ pub(super) async fn list(
         let room = room.parse().ok()?;
         Some(NoticeKey { at, room, seq })
     });
+    let program = is_program(&headers);
     let person = match visitor(&web, &headers).await {
         Ok(Some(person)) => person,
-        Ok(None) => return Redirect::to("/").into_response(),
+        Ok(None) => return nobody(program),
         Err(error) => return unavailable(&error),
     };
     let (listed, unseen) =
@@ -119,6 +121,10 @@ pub(super) async fn list(
         (Ok(mut notices), Ok(unseen)) => {
             let older = notices.len() > PAGE as usize;
             notices.truncate(PAGE as usize);
+            if program {
+                return Json(NoticePage { notices: notices.iter().map(OneFound::from).collect(), older })
+                    .into_response();
+            }
             page::notifications(&NoticesView { notices: &notices, unseen, newest: before.is_none(), older })
                 .into_response()
         }

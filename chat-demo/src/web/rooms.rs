@@ -22,7 +22,7 @@ const PAGE: u32 = 50;
 #[derive(Deserialize)]
 pub(super) struct Place {
     before: Option<Seq>,
-    /// On the page of a room: the message that is to be in the middle.
+    /// The message that is to be in the middle.
     around: Option<Seq>,
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn show(
         Err(error) => return malformed(error),
     };
     let place = place.ok().map(|Query(place)| place);
-    let before = place.and_then(|place| place.around.map(middle).or(place.before));
+    let before = place.and_then(|place| place.before());
     let shown = async {
         let viewer = visitor(&web, &headers).await.map_err(|error| unavailable(&error))?;
         let entry = enter(&web, code, viewer.as_ref()).await?;
@@ -81,7 +81,7 @@ pub(super) async fn past(
     };
     let Ok(Query(place)) = place else {
         telemetry::refused("place");
-        return (StatusCode::BAD_REQUEST, "before is the number of a message").into_response();
+        return (StatusCode::BAD_REQUEST, "before and around are numbers of messages").into_response();
     };
     let told = async {
         let Some(viewer) = visitor(&web, &headers).await? else {
@@ -98,7 +98,7 @@ pub(super) async fn past(
         };
         // Read first: a change that comes in between is told once more by the socket.
         let revision = web.rooms.last_revision(&entry).await?;
-        let messages = web.rooms.history(&entry, part(place.before)).await?;
+        let messages = web.rooms.history(&entry, part(place.before())).await?;
         let visits = visits(&web, code, Some(&viewer)).await;
         let read = visits.iter().find(|visit| visit.room == code).map(|visit| visit.read);
         Ok(Json(Past { messages: messages.iter().map(Said::from).collect(), revision, read }).into_response())
@@ -240,9 +240,12 @@ pub(super) async fn view(
     .into_response())
 }
 
-/// Before which message the page ends that has this one in the middle.
-fn middle(around: Seq) -> Seq {
-    Seq(around.0.saturating_add(u64::from(PAGE) / 2 + 1))
+impl Place {
+    /// Before which message the page ends.
+    fn before(&self) -> Option<Seq> {
+        let middle = |around: Seq| Seq(around.0.saturating_add(u64::from(PAGE) / 2 + 1));
+        self.around.map(middle).or(self.before)
+    }
 }
 
 /// The page before this message, or the last one.

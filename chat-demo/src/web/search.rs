@@ -1,15 +1,17 @@
-//! Looking for what was said.
+//! Looking for what was said: on a page, or in JSON for programs.
 
+use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query as Parameters, State};
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Deserialize;
 
-use super::forms::{bad_form, malformed, visitor};
+use super::forms::{bad_form, is_program, malformed, nobody, visitor};
 use super::page::{SearchView, search, sentence};
 use super::rooms::enter;
+use super::socket::{FoundPage, OneFound, Refusal};
 use super::{Web, unavailable};
 use crate::domain::RoomCode;
 use crate::domain::search::Query;
@@ -31,9 +33,10 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Response {
     let Ok(Parameters(wanted)) = wanted else { return bad_form() };
+    let program = is_program(&headers);
     let me = match visitor(&web, &headers).await {
         Ok(Some(me)) => me,
-        Ok(None) => return Redirect::to("/").into_response(),
+        Ok(None) => return nobody(program),
         Err(error) => return unavailable(&error),
     };
     let scope = match Some(wanted.room.trim()).filter(|room| !room.is_empty()).map(str::parse::<RoomCode>).transpose() {
@@ -51,28 +54,36 @@ pub(super) async fn show(
     };
     let text = wanted.q.trim();
     let view = SearchView { me: me.id, text, scope, visits: &visits, query: None, results: None, problem: None };
-    if text.is_empty() {
+    if text.is_empty() && !program {
         return search(&view).into_response();
     }
+    let refused = |status: StatusCode, reason: &'static str, problem: &str| {
+        telemetry::refused(reason);
+        if program {
+            (status, Json(Refusal { reason: reason.into(), text: problem.into() })).into_response()
+        } else {
+            (status, search(&SearchView { problem: Some(problem), ..view })).into_response()
+        }
+    };
     if let Err(wait) = web.bounds.look(me.id) {
-        telemetry::refused("search_rate");
         let seconds = wait.as_secs() + 1;
         let problem = format!("You search very fast. Please wait {seconds} s.");
-        let page = search(&SearchView { problem: Some(&problem), ..view });
-        return (StatusCode::TOO_MANY_REQUESTS, AppendHeaders([(RETRY_AFTER, seconds)]), page).into_response();
+        let answer = refused(StatusCode::TOO_MANY_REQUESTS, "search_rate", &problem);
+        return (AppendHeaders([(RETRY_AFTER, seconds)]), answer).into_response();
     }
     let query: Query = match text.parse() {
         Ok(query) => query,
         Err(error) => {
-            telemetry::refused("search");
-            let problem = sentence(&format!("{error}"));
-            let page = search(&SearchView { problem: Some(&problem), ..view });
-            return (StatusCode::UNPROCESSABLE_ENTITY, page).into_response();
+            return refused(StatusCode::UNPROCESSABLE_ENTITY, "search", &sentence(&format!("{error}")));
         }
     };
     match web.rooms.find(me.id, scope, &query, wanted.before).await {
         Ok(results) => {
             telemetry::searched(if results.found.is_empty() { "nothing" } else { "found" });
+            if program {
+                let found = results.found.iter().map(OneFound::from).collect();
+                return Json(FoundPage { found, older: results.older }).into_response();
+            }
             search(&SearchView { query: Some(&query), results: Some(&results), ..view }).into_response()
         }
         Err(error) => {

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
+use axum::Json;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::forms::{bad_form, name_visitor, visitor};
+use super::forms::{bad_form, is_program, name_visitor, visitor};
 use super::page::{self, Outcome, WorkspaceView, sentence};
+use super::socket::{self, Member, OneChannel, Team};
 use super::{Web, unavailable};
 use crate::domain::presence::Status;
 use crate::domain::workspace::{BroadcastError, ChannelName, CreateError, JoinError, OpenError, View, WorkspaceCode};
@@ -99,10 +101,18 @@ pub(super) async fn show(State(web): State<Web>, Path(text): Path<String>, heade
         if let Some(member) = &viewer
             && let Some(view) = web.workspaces.view(code, member.id).await?
         {
-            return within(&web, &view, member, None).await;
+            return if is_program(&headers) {
+                told(&web, &view).await
+            } else {
+                within(&web, &view, member, None).await
+            };
         }
         Ok(match web.workspaces.find(code).await? {
             // Whoever has the code may know what it is called, and nothing else.
+            Some(_) if is_program(&headers) => {
+                let text = "This workspace is not one of yours: join it first.".into();
+                (StatusCode::FORBIDDEN, Json(socket::Refusal { reason: "not_member".into(), text })).into_response()
+            }
             Some(workspace) => page::invitation(code, &workspace.name, viewer.as_ref()).into_response(),
             None => nowhere(),
         })
@@ -131,8 +141,13 @@ pub(super) async fn join(
         Err(JoinError::Unknown) => (named, nowhere()).into_response(),
         Err(JoinError::Full) => {
             telemetry::refused("workspace_full");
-            let page = page::notice("This workspace is full.", "Somebody has to leave it before another one can join.");
-            (StatusCode::CONFLICT, named, page).into_response()
+            let (problem, help) = ("This workspace is full.", "Somebody has to leave it before another one can join.");
+            if is_program(&headers) {
+                let refusal =
+                    socket::Refusal { reason: "workspace_full".into(), text: format!("{problem} {help}").into() };
+                return (StatusCode::CONFLICT, named, Json(refusal)).into_response();
+            }
+            (StatusCode::CONFLICT, named, page::notice(problem, help)).into_response()
         }
         Err(JoinError::Unreachable(cause)) => (named, unreachable(&cause)).into_response(),
     }
@@ -217,7 +232,8 @@ pub(super) async fn open_channel(
                 Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}; please try again")),
             },
         };
-        Ok((status, within(&web, &view, &member, Some(Outcome::Refused(sentence(&problem)))).await?).into_response())
+        Ok((status, outcome(&web, &view, &member, &headers, Outcome::Refused(sentence(&problem))).await?)
+            .into_response())
     };
     opened.await.unwrap_or_else(|error: StoreError| unavailable(&error))
 }
@@ -252,9 +268,8 @@ pub(super) async fn announce(
                 Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("nobody was told: {error}; please try again")),
             },
         };
-        let outcome = if status == StatusCode::OK { Outcome::Done } else { Outcome::Refused };
-        let outcome = outcome(sentence(&said));
-        Ok((status, within(&web, &view, &member, Some(outcome)).await?).into_response())
+        let kind = if status == StatusCode::OK { Outcome::Done } else { Outcome::Refused };
+        Ok((status, outcome(&web, &view, &member, &headers, kind(sentence(&said))).await?).into_response())
     };
     told.await.unwrap_or_else(|error: StoreError| unavailable(&error))
 }
@@ -263,6 +278,44 @@ pub(super) async fn announce(
 async fn member(web: &Web, code: WorkspaceCode, headers: &HeaderMap) -> Result<Option<(Person, View)>, StoreError> {
     let Some(person) = visitor(web, headers).await? else { return Ok(None) };
     Ok(web.workspaces.view(code, person.id).await?.map(|view| (person, view)))
+}
+
+/// What became of something: on the page of the workspace, or for a program in words.
+async fn outcome(
+    web: &Web,
+    view: &View,
+    member: &Person,
+    headers: &HeaderMap,
+    outcome: Outcome,
+) -> Result<Response, StoreError> {
+    if !is_program(headers) {
+        return within(web, view, member, Some(outcome)).await;
+    }
+    let (reason, text) = match outcome {
+        Outcome::Done(text) => ("done", text),
+        Outcome::Refused(text) => ("refused", text),
+    };
+    Ok(Json(socket::Refusal { reason: reason.into(), text: text.into() }).into_response())
+}
+
+/// A workspace, as a program is told of it.
+async fn told(web: &Web, view: &View) -> Result<Response, StoreError> {
+    let workspace = &view.workspace;
+    let statuses = web.presences.of(workspace.members.iter().map(|person| person.id).collect()).await;
+    let status = |id| socket::word(statuses.get(&id).copied().unwrap_or(Status::Offline));
+    let members = workspace.members.iter();
+    let members = members.map(|person| Member {
+        id: person.id,
+        name: person.name.as_str().into(),
+        status: status(person.id).into(),
+    });
+    Ok(Json(Team {
+        code: workspace.code.to_string(),
+        name: workspace.name.as_str().into(),
+        channels: workspace.channels.iter().map(OneChannel::from).collect(),
+        members: members.collect(),
+    })
+    .into_response())
 }
 
 /// The page of a workspace, for a member.

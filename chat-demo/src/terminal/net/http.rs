@@ -1,33 +1,26 @@
-//! Requests: coming in, making and leaving rooms, the past, files.
+//! Requests: coming in, and how any of them is made.
 
-use std::path::Path;
+use std::error::Error;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONTENT_TYPE, COOKIE, HOST, HeaderMap, LOCATION, ORIGIN, RETRY_AFTER, SET_COOKIE};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
 use thiserror::Error;
 use tokio::time::timeout;
 
 use super::Server;
 use super::dial::explained;
-use crate::domain::{FileName, RoomCode, Seq};
-use crate::terminal::connection::Trouble;
-use crate::terminal::outbox::new_id;
-use crate::terminal::text;
-use crate::web::socket::protocol::Past;
+use crate::domain::RoomCode;
 
-/// How long an answer may take, and that to a file.
-const ANSWER: Duration = Duration::from_secs(15);
-const FILE_ANSWER: Duration = Duration::from_secs(600);
+/// How long an answer may take.
+pub(super) const ANSWER: Duration = Duration::from_secs(15);
 
-/// The longest answer that is read, and the longest file that is sent, in bytes. The server has a limit of its own.
+/// The longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
-const MAX_FILE: u64 = 100 * 1024 * 1024;
 
 /// Why somebody cannot come in.
 #[derive(Debug, Error)]
@@ -53,16 +46,17 @@ pub enum EnterError {
     Status(u16),
 }
 
-struct Reply {
-    status: StatusCode,
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
     headers: HeaderMap,
-    body: Bytes,
+    pub(super) body: Bytes,
 }
 
-/// Why a file was not sent, as the server says it.
-#[derive(Deserialize)]
-struct Refusal {
-    text: String,
+impl Reply {
+    /// Where it leads to; nothing if nowhere.
+    pub(super) fn location(&self) -> &str {
+        self.headers.get(LOCATION).and_then(|location| location.to_str().ok()).unwrap_or_default()
+    }
 }
 
 impl Server {
@@ -95,68 +89,8 @@ impl Server {
         let form: Vec<_> = name.map(|name| ("name", name)).into_iter().collect();
         let reply = self.post("/rooms", &form).await?;
         self.entered(&reply)?;
-        let location = reply.headers.get(LOCATION).and_then(|location| location.to_str().ok());
-        let code = location.and_then(|location| location.rsplit('/').next()?.parse().ok());
+        let code = reply.location().rsplit('/').next().and_then(|code| code.parse().ok());
         code.ok_or(EnterError::Status(reply.status.as_u16()))
-    }
-
-    /// Makes the room of this code.
-    pub(crate) async fn create(&self, code: RoomCode) -> Result<(), Trouble> {
-        done(self.post("/rooms", &[("code", code.as_str())]).await)
-    }
-
-    /// A room is no longer one of theirs.
-    pub(crate) async fn leave(&self, code: RoomCode) -> Result<(), Trouble> {
-        done(self.post(&format!("/rooms/{code}/leave"), &[]).await)
-    }
-
-    /// The last page of the past, or that before a message.
-    pub(crate) async fn past(&self, code: RoomCode, before: Option<Seq>) -> Result<Past<'static>, Trouble> {
-        let before = before.map(|seq| format!("?before={seq}")).unwrap_or_default();
-        let request = self.ask(Method::GET, &format!("/rooms/{code}/messages{before}"));
-        let request = request.body(Full::default()).expect("made of parts that are good");
-        let reply = self.exchange(request, ANSWER).await.map_err(Trouble::Network)?;
-        if reply.status != StatusCode::OK {
-            return Err(Trouble::Status(reply.status.as_u16()));
-        }
-        let past = serde_json::from_slice::<Past<'_>>(&reply.body);
-        past.map(text::past)
-            .map_err(|_| Trouble::Network("The server says what this program does not understand".into()))
-    }
-
-    /// Sends a file; what is said of it then.
-    pub(crate) async fn upload(&self, code: RoomCode, path: &Path) -> Result<String, String> {
-        let shown = text::line(&path.to_string_lossy());
-        let cannot = |error: std::io::Error| format!("{shown} cannot be read: {error}");
-        let found = tokio::fs::metadata(path).await.map_err(cannot)?;
-        if !found.is_file() {
-            return Err(format!("{shown} is not a file"));
-        }
-        if found.len() > MAX_FILE {
-            return Err(format!("{shown} is larger than {} MB", MAX_FILE >> 20));
-        }
-        let bytes = tokio::fs::read(path).await.map_err(cannot)?;
-        let name = FileName::tidy(&path.file_name().unwrap_or_default().to_string_lossy());
-        let (limit, id) = (new_id(), new_id());
-        let quoted = name.as_str().replace('"', "%22");
-        let head = format!(
-            "--{limit}\r\ncontent-disposition: form-data; name=\"id\"\r\n\r\n{id}\r\n\
-             --{limit}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{quoted}\"\r\n\
-             content-type: application/octet-stream\r\n\r\n"
-        );
-        let body = [head.as_bytes(), &bytes, format!("\r\n--{limit}--\r\n").as_bytes()].concat();
-        let request = self
-            .ask(Method::POST, &format!("/rooms/{code}/files"))
-            .header(ACCEPT, "application/json")
-            .header(CONTENT_TYPE, format!("multipart/form-data; boundary={limit}"))
-            .body(Full::from(body))
-            .expect("made of parts that are good");
-        let reply = self.exchange(request, FILE_ANSWER).await?;
-        if reply.status.is_success() {
-            return Ok(format!("{} is sent", name.as_str()));
-        }
-        let why = serde_json::from_slice::<Refusal>(&reply.body).map(|refusal| text::line(&refusal.text));
-        Err(format!("Not sent. {}", why.unwrap_or_else(|_| format!("The server answers {}", reply.status.as_u16()))))
     }
 
     fn entered(&mut self, reply: &Reply) -> Result<(), EnterError> {
@@ -179,26 +113,33 @@ impl Server {
         Ok(())
     }
 
-    async fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<Reply, EnterError> {
+    pub(super) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<Reply, EnterError> {
         let pairs: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
         let request = self
             .ask(Method::POST, path)
+            .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Full::from(pairs.join("&")))
             .expect("made of parts that are good");
         self.exchange(request, ANSWER).await.map_err(EnterError::Network)
     }
 
-    fn ask(&self, method: Method, path: &str) -> hyper::http::request::Builder {
+    pub(super) fn ask(&self, method: Method, path: &str) -> hyper::http::request::Builder {
         let request = Request::builder().method(method).uri(path).header(HOST, self.authority());
         let request = request.header(ORIGIN, &self.origin);
         if self.cookie.is_empty() { request } else { request.header(COOKIE, &self.cookie) }
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>, patience: Duration) -> Result<Reply, String> {
+    pub(super) async fn exchange<B>(&self, request: Request<B>, patience: Duration) -> Result<Reply, String>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + 'static,
+    {
         let exchanged = async {
             let stream = self.dial().await.map_err(|error| explained(&error))?;
-            let lost = |_| "The connection is lost".to_owned();
+            let lost = |error: hyper::Error| match error.source().filter(|_| error.is_user()) {
+                Some(cause) => cause.to_string(),
+                None => "The connection is lost".to_owned(),
+            };
             let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
             let answered = async {
                 let (head, body) = sender.send_request(request).await.map_err(lost)?.into_parts();
@@ -218,16 +159,8 @@ impl Server {
     }
 }
 
-fn done(reply: Result<Reply, EnterError>) -> Result<(), Trouble> {
-    match reply {
-        Ok(reply) if reply.status == StatusCode::SEE_OTHER => Ok(()),
-        Ok(reply) => Err(Trouble::Status(reply.status.as_u16())),
-        Err(error) => Err(Trouble::Network(error.to_string())),
-    }
-}
-
-/// A value of a form.
-fn escaped(value: &str) -> String {
+/// A value of a form, or of a query.
+pub(super) fn escaped(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     value.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

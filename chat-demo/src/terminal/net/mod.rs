@@ -3,7 +3,9 @@
 mod address;
 mod dial;
 mod http;
+mod requests;
 mod socket;
+mod upload;
 
 pub(crate) use address::place;
 pub use address::{AddressError, Server};

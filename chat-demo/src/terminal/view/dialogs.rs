@@ -3,26 +3,28 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Widget};
 
+use super::places::{draw_around, draw_places};
 use super::screen::{listed, person};
 use super::theme::Theme;
 use super::wrap::wrap;
 use crate::terminal::act::counted;
-use crate::terminal::chat::Chat;
+use crate::terminal::chat::{Chat, grouped};
 use crate::terminal::commands::COMMANDS;
 use crate::terminal::dialog::{Dialog, Switcher};
+use crate::terminal::teams::Shown;
 use crate::terminal::{keys, text};
+use crate::web::socket::protocol::OneChannel;
 
 /// The widest that a dialog is.
-const WIDEST: u16 = 64;
+pub(super) const WIDEST: u16 = 64;
 
 /// Draws the dialog, if there is one; where its cursor is then, if it has one.
 pub(super) fn draw(chat: &Chat, theme: Theme, buffer: &mut Buffer) -> Option<Option<Position>> {
     let dialog = chat.dialog.as_ref()?;
-    let width = buffer.area.width.min(WIDEST);
-    let columns = usize::from(width.saturating_sub(4));
+    let (width, columns) = (width_of(buffer), columns_of(buffer));
     let paragraph = |text: String, style: Style| wrap(&[(text, style)], columns, 0);
     let plain = |text: &str| paragraph(text.to_owned(), theme.plain());
     let (title, rows, from) = match dialog {
@@ -32,6 +34,22 @@ pub(super) fn draw(chat: &Chat, theme: Theme, buffer: &mut Buffer) -> Option<Opt
             ("In this room", people.into_iter().map(|one| person(chat, theme, one)).collect(), *row)
         }
         Dialog::Switcher(switcher) => return Some(draw_switcher(chat, switcher, theme, width, buffer)),
+        Dialog::Places(places) => {
+            draw_places(chat, places, theme, buffer);
+            return Some(None);
+        }
+        Dialog::Around(around) => {
+            draw_around(chat, around, theme, buffer);
+            return Some(None);
+        }
+        Dialog::Team(shown) => {
+            draw_team(chat, shown, theme, buffer);
+            return Some(None);
+        }
+        Dialog::Channel(_, name) => {
+            let text = format!("There is no channel {name} in this workspace yet. Enter makes it, Esc does not.");
+            ("No such channel", plain(&text), 0)
+        }
         Dialog::Create(code) => {
             let text = format!("There is no room {} yet. Enter makes it, Esc does not.", code.grouped());
             ("No such room", plain(&text), 0)
@@ -50,8 +68,18 @@ pub(super) fn draw(chat: &Chat, theme: Theme, buffer: &mut Buffer) -> Option<Opt
     Some(None)
 }
 
+/// How wide a dialog is, and how many columns of that can be written on.
+pub(super) fn width_of(buffer: &Buffer) -> u16 {
+    buffer.area.width.min(WIDEST)
+}
+
+pub(super) fn columns_of(buffer: &Buffer) -> usize {
+    usize::from(width_of(buffer).saturating_sub(4))
+}
+
 fn draw_switcher(chat: &Chat, switcher: &Switcher, theme: Theme, width: u16, buffer: &mut Buffer) -> Option<Position> {
-    let found = switcher.found(&chat.list, chat.current);
+    let rooms = chat.anywhere();
+    let found = switcher.found(&rooms, chat.current);
     let hint = match (found.len(), switcher.wanted().is_empty()) {
         (0, true) => "You have no other room yet. Write a code.".to_owned(),
         (0, false) => "None of your rooms. Enter goes to this code.".to_owned(),
@@ -74,6 +102,31 @@ fn draw_switcher(chat: &Chat, switcher: &Switcher, theme: Theme, width: u16, buf
     (!inner.is_empty()).then(|| Position::new((inner.x + column).min(inner.right() - 1), inner.y))
 }
 
+fn draw_team(chat: &Chat, shown: &Shown, theme: Theme, buffer: &mut Buffer) {
+    let (team, columns) = (&shown.team, columns_of(buffer));
+    let channel = |(n, channel): (usize, &OneChannel<'static>)| {
+        let mark = if channel.code == chat.current.as_str() { "▸ " } else { "  " };
+        let line = Line::raw(text::cut(&format!("{mark}#{}", channel.name), columns).into_owned());
+        if n == shown.chosen { line.style(theme.bar()) } else { line }
+    };
+    let channels: Vec<Line<'_>> = team.channels.iter().enumerate().map(channel).collect();
+    let mut rest = vec![Line::default(), Line::styled(counted(team.members.len(), "member"), theme.strong())];
+    rest.extend(team.members.iter().map(|member| {
+        let (dot, style) = if member.status == "online" { ("● ", theme.good()) } else { ("○ ", theme.dim()) };
+        let name = Span::styled(member.name.to_string(), theme.name(member.id));
+        vec![Span::styled(dot, style), name, Span::styled(format!("  {}", member.status), theme.dim())].into()
+    }));
+    let hint = format!("Enter goes to a channel. Whoever has the code {} can join: pass it on.", grouped(&team.code));
+    let hint = wrap(&[(hint, theme.dim())], columns, 0);
+    let inner = frame(&team.name, channels.len() + rest.len() + hint.len(), width_of(buffer), buffer);
+    let height = usize::from(inner.height);
+    let hint = if height > hint.len() + 1 { hint } else { Vec::new() };
+    let room = height - hint.len();
+    let first = (shown.chosen + 1).saturating_sub(room);
+    let rows = channels.into_iter().chain(rest).skip(first).take(room).chain(hint);
+    Paragraph::new(rows.collect::<Vec<_>>()).render(inner, buffer);
+}
+
 fn help(theme: Theme, columns: usize) -> Vec<Line<'static>> {
     let commands = COMMANDS.iter().map(|(name, needs, what)| (format!("/{name} {needs}"), *what));
     let keys = keys::help().map(|(name, what)| (name.to_owned(), what));
@@ -88,7 +141,7 @@ fn help(theme: Theme, columns: usize) -> Vec<Line<'static>> {
 }
 
 /// Draws the frame of a dialog in the middle, and gives what is inside.
-fn frame(title: &str, rows: usize, width: u16, buffer: &mut Buffer) -> Rect {
+pub(super) fn frame(title: &str, rows: usize, width: u16, buffer: &mut Buffer) -> Rect {
     let all = buffer.area;
     let height = (rows as u16).saturating_add(2).min(all.height);
     let area = Rect { x: (all.width - width) / 2, y: (all.height - height) / 2, width, height };

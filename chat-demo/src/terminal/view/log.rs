@@ -11,9 +11,11 @@ use super::wrap::{Piece, wrap};
 use crate::domain::{DisplayName, Kind, Person, PersonId, Seq, UnixMillis, mentions};
 use crate::terminal::act::together;
 use crate::terminal::chat::Chat;
+use crate::terminal::commands::sentence;
 use crate::terminal::outbox::{Wish, WishState};
 use crate::terminal::room::Room;
 use crate::terminal::text::width;
+use crate::terminal::uploads::Upload;
 use crate::web::socket::protocol::{ClientFrame, Said};
 
 /// How far what is said stands behind the name of who says it.
@@ -81,7 +83,7 @@ impl<'a> Log<'a> {
     }
 
     fn len(&self) -> usize {
-        self.room.talk.messages().len() + self.wishes.len()
+        self.room.talk.messages().len() + self.wishes.len() + self.room.uploads.len()
     }
 
     /// The item at the bottom, and how many of its rows are below; nothing if there are no items.
@@ -121,7 +123,14 @@ impl<'a> Log<'a> {
 
     fn item(&self, at: usize) -> Vec<Line<'static>> {
         let messages = self.room.talk.messages();
-        let Some(said) = messages.get(at) else { return self.wish(self.wishes[at - messages.len()]) };
+        let Some(said) = messages.get(at) else {
+            let at = at - messages.len();
+            let upload = |upload: &Upload| self.upload(upload);
+            return self
+                .wishes
+                .get(at)
+                .map_or_else(|| upload(&self.room.uploads[at - self.wishes.len()]), |wish| self.wish(wish));
+        };
         let previous = at.checked_sub(1).map(|previous| &messages[previous]);
         let mut rows = Vec::new();
         if previous.is_none() && self.room.talk.has_earlier() {
@@ -222,6 +231,29 @@ impl<'a> Log<'a> {
         rows
     }
 
+    fn upload(&self, upload: &Upload) -> Vec<Line<'static>> {
+        const BAR: usize = 20;
+        let dim = self.theme.dim();
+        let (size, state, style) = match &upload.state {
+            Err(why) => {
+                let why = sentence(why);
+                (String::new(), format!("Not sent. {why} Ctrl+R tries again, Ctrl+X discards it"), self.theme.alert())
+            }
+            Ok(progress) if progress.size == 0 => (String::new(), "Sending…".into(), dim),
+            Ok(progress) if progress.sent == progress.size => {
+                (format!(" ({})", size(progress.size)), "The server looks at it…".into(), dim)
+            }
+            Ok(progress) => {
+                let full = BAR * progress.percent() as usize / 100;
+                let bar = format!("{}{}", "█".repeat(full), "░".repeat(BAR - full));
+                (format!(" ({})", size(progress.size)), format!("{bar} {} %, Ctrl+X cancels", progress.percent()), dim)
+            }
+        };
+        let mut rows = wrap(&[(format!("{}{size}", upload.name()), self.theme.strong())], self.columns, INDENT);
+        rows.extend(wrap(&[(state, style)], self.columns, INDENT));
+        rows
+    }
+
     fn nothing(&self) -> Vec<Line<'static>> {
         if !self.room.connection.is_live() {
             return Vec::new();
@@ -252,6 +284,12 @@ impl<'a> Log<'a> {
 
 fn date(at: UnixMillis, zone: &TimeZone) -> Option<Date> {
     Timestamp::from_millisecond(at.0).ok().map(|at| at.to_zoned(zone.clone()).date())
+}
+
+/// Day and hour.
+pub(super) fn stamp(at: UnixMillis, zone: &TimeZone) -> String {
+    let at = Timestamp::from_millisecond(at.0).ok();
+    at.map_or_else(String::new, |at| at.to_zoned(zone.clone()).strftime("%-d %b %Y, %H:%M").to_string())
 }
 
 fn time(at: UnixMillis, zone: &TimeZone) -> String {

@@ -127,10 +127,15 @@ fn title(chat: &Chat, columns: usize) -> Line<'static> {
     }
     let others = chat.list.iter().filter(|room| room.code != chat.current.as_str());
     let (unread, mentions) = others.fold((0, 0), |(u, m), room| (u + room.unread, m + room.mentions));
-    let mut right = String::new();
-    if unread > 0 {
-        right = format!("{} elsewhere ", news(unread, mentions));
+    let mut parts = Vec::new();
+    if chat.notices > 0 {
+        let word = if chat.notices == 1 { "notification" } else { "notifications" };
+        parts.push(format!("{} {word}", upto(chat.notices)));
     }
+    if unread > 0 {
+        parts.push(format!("{} elsewhere", news(unread, mentions)));
+    }
+    let right = if parts.is_empty() { String::new() } else { format!("{} ", parts.join(" · ")) };
     let left = cut(&left, columns).into_owned();
     let gap = columns.saturating_sub(width(&left) + width(&right));
     if gap == 0 { left.into() } else { format!("{left}{}{right}", " ".repeat(gap)).into() }

@@ -2,19 +2,27 @@
 
 use std::time::Instant;
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
 use super::{Theme, draw};
+use crate::domain::workspace::ChannelName;
 use crate::domain::{Fate, PersonId, Revision, RoomCode, Seq, UnixMillis, fate};
-use crate::terminal::chat::{Chat, Event};
-use crate::terminal::connection::Input;
+use crate::terminal::chat::{Chat, Effect, Event};
+use crate::terminal::connection::{Input, Trouble};
 use crate::terminal::dialog::{Dialog, Switcher};
+use crate::terminal::places::{Around, Places};
+use crate::terminal::request::Answer;
+use crate::terminal::teams::Shown;
 use crate::terminal::text;
+use crate::terminal::uploads::{Progress, Unsent};
 use crate::web::socket::SentFile;
-use crate::web::socket::protocol::{Past, Said, ServerFrame, Unread, Who};
+use crate::web::socket::protocol::{
+    FoundPage, Member, OneChannel, OneFound, Past, Said, ServerFrame, Team, Unread, Who,
+};
 
 /// 13 November 2025, 12:00 UTC.
 const NOON: i64 = 1_763_035_200_000;
@@ -170,10 +178,10 @@ fn a_mention_of_oneself_stands_out_without_any_colour() {
 fn whatever_the_size_is_something_is_drawn_and_nothing_breaks() {
     let mut long = talk();
     long.push(said(7, who(2, &"Bob ".repeat(8)), 8, &"incomprehensibilities 字字字 👩‍🚀 ".repeat(20)));
-    for width in [1, 2, 3, 5, 10, 20, 40, 89, 90, 200] {
-        for height in [1, 2, 3, 4, 6, 12, 50] {
+    for width in [1, 2, 3, 5, 10, 20, 40, 89, 90, 300] {
+        for height in [1, 2, 3, 4, 5, 6, 12, 100] {
             let mut chat = chat(long.clone(), 0, (width, height));
-            for dialog in 0..7 {
+            for dialog in 0..11 {
                 chat.dialog = [
                     None,
                     Some(Dialog::Help(3)),
@@ -182,6 +190,10 @@ fn whatever_the_size_is_something_is_drawn_and_nothing_breaks() {
                     Some(Dialog::Create(code())),
                     Some(Dialog::Delete(Seq(1))),
                     Some(Dialog::Quit(2)),
+                    Some(Dialog::Places(places(&long[6..], 1))),
+                    Some(Dialog::Around(around(long.clone(), 7))),
+                    Some(Dialog::Team(team(30))),
+                    Some(Dialog::Channel("W5K2PQ7R".into(), ChannelName::parse(&"字".repeat(32)).unwrap())),
                 ]
                 .into_iter()
                 .nth(dialog)
@@ -196,6 +208,223 @@ fn whatever_the_size_is_something_is_drawn_and_nothing_breaks() {
     }
     let narrow = shown(&chat(talk(), 6, (40, 12))).join("\n");
     assert!(narrow.contains("Hello @ada, look") && narrow.contains("Room 7KQ2 MXPD"), "{narrow}");
+}
+
+/// A search for “bob” that has found so many times each of these.
+fn places(messages: &[Said<'static>], times: usize) -> Places {
+    let mut chat = chat(Vec::new(), 0, (60, 24));
+    chat.search("bob".into());
+    let found = messages.iter().flat_map(|said| std::iter::repeat_n(said, times)).map(found_at);
+    answer(&mut chat, Answer::Found(FoundPage { found: found.collect(), older: None }));
+    let Some(Dialog::Places(places)) = chat.dialog else { panic!("{:?}", chat.dialog) };
+    places
+}
+
+/// One of the places, opened.
+fn around(messages: Vec<Said<'static>>, seq: u64) -> Box<Around> {
+    let mut chat = chat(Vec::new(), 0, (60, 24));
+    let said = messages.iter().find(|said| said.seq == Seq(seq)).unwrap();
+    chat.dialog = Some(Dialog::Places(places(std::slice::from_ref(said), 1)));
+    press(&mut chat, KeyCode::Enter);
+    answer(&mut chat, Answer::Past(Past { messages, revision: Revision(0), read: None }));
+    let Some(Dialog::Around(around)) = chat.dialog else { panic!("{:?}", chat.dialog) };
+    around
+}
+
+fn found_at(said: &Said<'static>) -> OneFound<'static> {
+    OneFound {
+        room: "ABCD2345".into(),
+        name: Some("#general".into()),
+        workspace: Some("Engines".into()),
+        with: None,
+        seq: said.seq,
+        author: said.author.clone(),
+        at: said.at,
+        body: said.body.clone(),
+        new: false,
+    }
+}
+
+fn press(chat: &mut Chat, key: KeyCode) {
+    chat.handle(Event::Key(key.into()), Instant::now());
+}
+
+/// Answers what was asked last.
+fn answer(chat: &mut Chat, answer: Answer) {
+    let asked = chat.effects().into_iter().rev().find_map(|effect| match effect {
+        Effect::Ask(request) => Some(request),
+        _ => None,
+    });
+    chat.handle(Event::Answered(asked.expect("something is asked"), Ok(answer)), Instant::now());
+}
+
+#[test]
+fn what_was_found_is_a_list_in_which_it_stands_out() {
+    let mut one = chat(Vec::new(), 0, (62, 16));
+    let long = format!("{} bob 字 {}", "word ".repeat(60), "word ".repeat(60));
+    let messages = [said(3, who(2, "Bob"), 1, "Bob is\nhere"), said(2, who(3, "Cleo"), 0, &long)];
+    one.search("bob".into());
+    assert!(shown(&one).iter().any(|row| row.contains("Looking…")));
+    let found = messages.iter().map(found_at).collect();
+    answer(&mut one, Answer::Found(FoundPage { found, older: None }));
+    let rows = shown(&one);
+    let expected = [
+        "┌ “bob” in 7KQ2 MXPD ────────────────────────────────────────┐",
+        "│ ▸ Bob in ABCD 2345  13 Nov 2025, 12:01                     │",
+        "│   Bob is here                                              │",
+        "│   Cleo in ABCD 2345  13 Nov 2025, 12:00                    │",
+    ];
+    for row in expected {
+        assert!(rows.iter().any(|shown| shown == row), "{row}: {rows:#?}");
+    }
+    assert!(rows.iter().any(|row| row.contains("bob 字")), "where it was found: {rows:#?}");
+    let marked = |chat: &Chat| -> String {
+        let buffer = drawn(chat, Theme::new(false));
+        let marked = buffer.content.iter().filter(|cell| cell.modifier.contains(Modifier::REVERSED | Modifier::BOLD));
+        marked.map(|cell| cell.symbol()).collect()
+    };
+    assert_eq!(marked(&one), "Bobbob");
+    // However small the window is, what is chosen is seen.
+    for (size, items) in [((20, 5), 40), ((30, 8), 40), ((300, 100), 60)] {
+        let mut chat = chat(Vec::new(), 0, size);
+        chat.dialog = Some(Dialog::Places(places(&messages[..1], items)));
+        for _ in 0..items + 3 {
+            press(&mut chat, KeyCode::Down);
+            assert!(shown(&chat).iter().any(|row| row.contains("▸ Bob")), "{size:?}: {:#?}", shown(&chat));
+        }
+        press(&mut chat, KeyCode::PageUp);
+        assert!(shown(&chat).iter().any(|row| row.contains("▸ Bob")));
+    }
+}
+
+/// A workspace with so many channels and members.
+fn team(count: i64) -> Shown {
+    let channels =
+        (1..=count).map(|n| OneChannel { code: format!("ZM4T9X{n:02}"), name: format!("channel-{n} 字").into() });
+    let status = |n: i64| if n % 2 == 0 { "online" } else { "offline" };
+    let members = (1..=count).map(|n| Member { id: PersonId(n), name: "Ada".into(), status: status(n).into() });
+    let (channels, members) = (channels.collect(), members.collect());
+    Shown { team: Team { code: "W5K2PQ7R".into(), name: "Engines".into(), channels, members }, chosen: 0 }
+}
+
+#[test]
+fn a_workspace_shows_its_channels_its_members_and_the_code_to_pass_on() {
+    let mut chat = chat(talk(), 6, (62, 16));
+    chat.dialog = Some(Dialog::Team(team(2)));
+    let rows = shown(&chat);
+    for part in ["┌ Engines ─", "│   #channel-1 字", "│ 2 members", "│ ○ Ada  offline", "│ ● Ada  online", "W5K2 PQ7R"]
+    {
+        assert!(rows.iter().any(|row| row.contains(part)), "{part}: {rows:#?}");
+    }
+    for size in [(20, 5), (62, 12), (300, 100)] {
+        chat.size = size;
+        chat.dialog = Some(Dialog::Team(team(30)));
+        for n in 1..=30 {
+            assert!(shown(&chat).iter().any(|row| row.contains(&format!("#channel-{n} 字"))), "{:#?}", shown(&chat));
+            press(&mut chat, KeyCode::Down);
+        }
+    }
+}
+
+#[test]
+fn the_switcher_has_channels_where_one_has_not_been() {
+    let mut chat = chat(talk(), 6, (62, 16));
+    let attempt = chat.room().connection.attempt();
+    let channels = [("ABCD2345", "known"), ("ZM4T9XQ2", "general"), ("7KQ2MXPD", "here")];
+    let channels = channels.map(|(code, name)| OneChannel { code: code.into(), name: name.into() }).to_vec();
+    let frame = ServerFrame::Workspace { code: "W5K2PQ7R".into(), name: "Engines".into(), channels };
+    chat.handle(Event::Connection(code(), attempt, Input::Frame(frame)), Instant::now());
+    chat.dialog = Some(Dialog::Switcher(Switcher::default()));
+    let rows = shown(&chat).join("\n");
+    assert!(
+        rows.contains("#general · Engines") && rows.contains("ABCD 2345  3 new, @1") && rows.contains("2 rooms"),
+        "{rows}"
+    );
+    "gene".chars().for_each(|c| press(&mut chat, KeyCode::Char(c)));
+    press(&mut chat, KeyCode::Enter);
+    assert_eq!(chat.current.as_str(), "ZM4T9XQ2");
+}
+
+#[test]
+fn a_file_on_its_way_shows_how_far_it_is_and_can_be_cancelled_or_tried_again() {
+    let mut chat = chat(talk(), 6, (62, 16));
+    "/send /tmp/the sea.png".chars().for_each(|c| press(&mut chat, KeyCode::Char(c)));
+    press(&mut chat, KeyCode::Enter);
+    let (room, id) = chat
+        .effects()
+        .into_iter()
+        .find_map(|effect| if let Effect::Upload(room, id, _) = effect { Some((room, id)) } else { None })
+        .expect("it is sent");
+    let last = |chat: &Chat| {
+        let rows = shown(chat);
+        let at = rows.iter().rposition(|row| row.contains("the sea.png")).unwrap_or_else(|| panic!("{rows:#?}"));
+        (rows[at].trim().to_owned(), rows[at + 1].trim().to_owned())
+    };
+    let tell = |chat: &mut Chat, event: Event| chat.handle(event, Instant::now());
+    assert_eq!(last(&chat), ("the sea.png".into(), "Sending…".into()));
+    tell(&mut chat, Event::Uploading(room, id.clone(), Progress { sent: 300_000, size: 1_000_000 }));
+    let bar = format!("{}{} 30 %, Ctrl+X cancels", "█".repeat(6), "░".repeat(14));
+    assert_eq!(last(&chat), ("the sea.png (977 KB)".into(), bar));
+    tell(&mut chat, Event::Uploading(room, id.clone(), Progress { sent: 1_000_000, size: 1_000_000 }));
+    assert_eq!(last(&chat).1, "The server looks at it…");
+    tell(&mut chat, Event::Uploaded(room, id.clone(), Err(Unsent::ForNow("the connection is lost".into()))));
+    assert_eq!(last(&chat).1, "Not sent. The connection is lost. Ctrl+R tries again,");
+    // What was not sent is not lost without a word, and tried again under the same name.
+    chat.handle(Event::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)), Instant::now());
+    assert!(matches!(chat.dialog, Some(Dialog::Quit(1))), "{:?}", chat.dialog);
+    press(&mut chat, KeyCode::Esc);
+    chat.handle(Event::Key(KeyEvent::new(KeyCode::Char('r'), KeyModifiers::CONTROL)), Instant::now());
+    assert!(chat.effects().contains(&Effect::Upload(room, id.clone(), "/tmp/the sea.png".into())));
+    assert_eq!(last(&chat).1, "Sending…");
+    // Cancelled, it is gone, and late news of it change nothing.
+    chat.handle(Event::Key(KeyEvent::new(KeyCode::Char('x'), KeyModifiers::CONTROL)), Instant::now());
+    assert!(chat.effects().contains(&Effect::CancelUpload(id.clone())));
+    tell(&mut chat, Event::Uploaded(room, id, Ok(())));
+    assert!(shown(&chat).iter().all(|row| !row.contains("sea.png")), "{:#?}", shown(&chat));
+    // No more than some at once.
+    for n in 0..6 {
+        format!("/send {n}.txt").chars().for_each(|c| press(&mut chat, KeyCode::Char(c)));
+        press(&mut chat, KeyCode::Enter);
+    }
+    assert!(shown(&chat).iter().any(|row| row.contains("5 files are on their way")));
+    assert_eq!(chat.effects().iter().filter(|effect| matches!(effect, Effect::Upload(..))).count(), 5);
+}
+
+#[test]
+fn a_message_is_seen_among_those_around_it_and_one_can_walk_from_there() {
+    let messages: Vec<_> = (1..=50).map(|n| said(n, who(2, "Bob"), 0, &format!("line {n}"))).collect();
+    for (width, height) in [(20, 5), (62, 20), (300, 100)] {
+        let mut chat = chat(Vec::new(), 0, (width, height));
+        chat.dialog = Some(Dialog::Around(around(messages.clone(), 25)));
+        let seen = |chat: &Chat, n: u64| shown(chat).iter().any(|row| row.contains(&format!("  line {n} ")));
+        let in_small = (20..30).any(|n| seen(&chat, n));
+        assert!(in_small, "{:#?}", shown(&chat));
+        (0..200).for_each(|_| press(&mut chat, KeyCode::PageUp));
+        assert!(shown(&chat).iter().any(|row| row.contains("Bob")) && !seen(&chat, 50));
+        (0..200).for_each(|_| press(&mut chat, KeyCode::PageDown));
+        assert!(seen(&chat, 50), "{:#?}", shown(&chat));
+        press(&mut chat, KeyCode::Up);
+        press(&mut chat, KeyCode::Down);
+        assert!(seen(&chat, 50));
+        press(&mut chat, KeyCode::Esc);
+        assert!(matches!(chat.dialog, Some(Dialog::Places(_))), "back to the list");
+    }
+}
+
+#[test]
+fn what_cannot_be_shown_is_said_where_it_would_stand() {
+    let mut chat = chat(talk(), 6, (70, 16));
+    chat.search("a*".into());
+    let asked = chat.effects().pop();
+    let Some(Effect::Ask(request)) = asked else { panic!("{asked:?}") };
+    let refused = Trouble::Refused("Write at least 2 letters before *.".into());
+    chat.handle(Event::Answered(request.clone(), Err(refused)), Instant::now());
+    assert!(shown(&chat).iter().any(|row| row.contains("Write at least 2 letters before *.")));
+    // An answer to what nobody waits for any more changes nothing.
+    press(&mut chat, KeyCode::Tab);
+    let late = FoundPage { found: vec![found_at(&talk()[0])], older: None };
+    chat.handle(Event::Answered(request, Ok(Answer::Found(late))), Instant::now());
+    assert!(shown(&chat).iter().any(|row| row.contains("Looking…")) && !shown(&chat).join("").contains("▸"));
 }
 
 #[test]

@@ -8,13 +8,9 @@ use super::calendar;
 use super::layout::welcome;
 use super::visits::called;
 use crate::domain::room::Results;
-use crate::domain::search::{MAX_QUERY_CHARS, Query};
+use crate::domain::search::{MAX_QUERY_CHARS, Query, excerpt};
 use crate::domain::{PersonId, RoomCode};
 use crate::store::{Found, Visit};
-
-/// How much of a message is shown around the first place where it was found, in bytes, before it and in all.
-const BEFORE: usize = 80;
-const EXCERPT: usize = 320;
 
 /// What the page shows.
 #[derive(Debug)]
@@ -143,19 +139,10 @@ fn marked(text: &str, marks: &[Range<usize>], shown: &Range<usize>) -> Markup {
     }
 }
 
-/// Which part of a text is shown: all of a short one, or what surrounds the first place.
-fn excerpt(text: &str, first: Option<&Range<usize>>) -> Range<usize> {
-    if text.len() <= EXCERPT {
-        return 0..text.len();
-    }
-    let (start, end) = first.map_or((0, 0), |first| (first.start.saturating_sub(BEFORE), first.end));
-    let start = text.floor_char_boundary(start);
-    start..text.ceil_char_boundary((start + EXCERPT).max(end).min(text.len()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::search::EXCERPT;
 
     #[test]
     fn what_was_found_is_shown_wherever_it_stands_and_is_never_markup() {

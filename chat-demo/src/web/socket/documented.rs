@@ -3,13 +3,16 @@
 use serde_json::{Value, json};
 
 use super::protocol::{
-    ClientFrame, Goodbye, MAX_FRAME_BYTES, OneChannel, Past, Said, ServerFrame, Unread, VERSION, Who, word,
+    ClientFrame, FoundPage, Goodbye, MAX_FRAME_BYTES, Member, NoticePage, OneChannel, OneFound, Past, Said,
+    ServerFrame, Team, Unread, VERSION, Who, word,
 };
 use crate::domain::presence::Status;
+use crate::domain::workspace::ChannelName;
 use crate::domain::{
     Attachment, Body, ClientId, DisplayName, FileId, FileName, Kind, Message, MessageState, Person, PersonId, Revision,
     Seq, UnixMillis,
 };
+use crate::store::{ChannelTitle, Found, Notice};
 
 const PAGE: &str = include_str!("../../../../docs/protocol.md");
 
@@ -173,4 +176,55 @@ fn every_close_code_is_in_the_table_and_no_other() {
     let shown: Vec<&str> = table.lines().skip(2).map(|row| row.split('|').nth(1).unwrap().trim()).collect();
     assert_eq!(shown, codes);
     assert!(PAGE.contains(&format!("longer than {} KB", MAX_FRAME_BYTES / 1024)));
+}
+
+#[test]
+fn what_programs_are_told_of_other_places_is_as_it_is_said() {
+    let bob = Person { id: PersonId(8), name: DisplayName::parse("Bob").unwrap() };
+    let in_channel = Found {
+        place: 4711,
+        room: "ZM4T9XQ2".parse().unwrap(),
+        with: None,
+        channel: Some(ChannelTitle {
+            channel: ChannelName::parse("general").unwrap(),
+            workspace: DisplayName::parse("Engines").unwrap(),
+        }),
+        seq: Seq(12),
+        author: bob.clone(),
+        at: UnixMillis(1_760_000_000_000),
+        body: Body::parse("Steam!").unwrap(),
+    };
+    let alone = Found {
+        room: "ZKQ2MXPD".parse().unwrap(),
+        with: Some(bob.clone()),
+        channel: None,
+        seq: Seq(1),
+        body: Body::parse("More steam?").unwrap(),
+        ..in_channel.clone()
+    };
+    let page = FoundPage { found: vec![OneFound::from(&in_channel), OneFound::from(&alone)], older: Some(4711) };
+    assert_eq!(documented("found"), [serde_json::to_value(&page).unwrap()]);
+    let notice = Notice {
+        room: "7KQ2MXPD".parse().unwrap(),
+        channel: None,
+        direct: false,
+        seq: Seq(12),
+        author: bob,
+        at: in_channel.at,
+        body: Body::parse("@ada?").unwrap(),
+        unseen: true,
+    };
+    let page = NoticePage { notices: vec![OneFound::from(&notice)], older: true };
+    assert_eq!(documented("notices"), [serde_json::to_value(&page).unwrap()]);
+    let team = Team {
+        code: "W5K2PQ7R".into(),
+        name: "Engines".into(),
+        channels: vec![OneChannel { code: "ZM4T9XQ2".into(), name: "general".into() }],
+        members: vec![Member { id: PersonId(8), name: "Bob".into(), status: word(Status::Away).into() }],
+    };
+    assert_eq!(documented("workspace"), [serde_json::to_value(&team).unwrap()]);
+    assert_eq!(serde_json::from_value::<Team<'_>>(documented("workspace").remove(0)).unwrap(), team);
+    // A client reads what it is told.
+    assert_eq!(serde_json::from_value::<NoticePage<'_>>(documented("notices").remove(0)).unwrap(), page);
+    assert!(serde_json::from_value::<FoundPage<'_>>(documented("found").remove(0)).is_ok());
 }

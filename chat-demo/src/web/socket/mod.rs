@@ -15,7 +15,9 @@ mod session;
 mod tell;
 mod wire;
 
-pub(crate) use protocol::{Past, Said, SentFile, Who, word};
+pub(crate) use protocol::{
+    FoundPage, Member, NoticePage, OneChannel, OneFound, Past, Refusal, Said, SentFile, Team, Who, word,
+};
 
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::presence::Status;
 use crate::domain::workspace::Channel;
 use crate::domain::{Attachment, Kind, Message, Person, PersonId, Revision, Seq, UnixMillis};
-use crate::store::Visit;
+use crate::store::{Found, Notice, Visit};
 
 /// The version spoken here.
 pub(crate) const VERSION: u32 = 1;
@@ -264,6 +264,104 @@ pub(crate) struct Past<'a> {
     /// Up to where whoever asks has read the room; left out if that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) read: Option<Seq>,
+}
+
+/// What `GET /search` answers a program: what was found, the newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FoundPage<'a> {
+    pub(crate) found: Vec<OneFound<'a>>,
+    /// What to say as `before` for older ones; left out if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) older: Option<u64>,
+}
+
+/// A message that was found, or that mentions whoever asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OneFound<'a> {
+    /// The code of the room.
+    pub(crate) room: String,
+    /// What it is called, as `#general`; left out for a room without a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<Cow<'a, str>>,
+    /// The name of the workspace that it is a channel of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) workspace: Option<Cow<'a, str>>,
+    /// With whom, if it is a room between two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) with: Option<Who<'a>>,
+    pub(crate) seq: Seq,
+    pub(crate) author: Who<'a>,
+    pub(crate) at: UnixMillis,
+    pub(crate) body: Cow<'a, str>,
+    /// Among notifications: whether it was not seen yet.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) new: bool,
+}
+
+impl<'a> From<&'a Found> for OneFound<'a> {
+    fn from(found: &'a Found) -> Self {
+        Self {
+            room: found.room.to_string(),
+            name: found.channel.as_ref().map(|title| title.channel.to_string().into()),
+            workspace: found.channel.as_ref().map(|title| title.workspace.as_str().into()),
+            with: found.with.as_ref().map(Who::from),
+            seq: found.seq,
+            author: Who::from(&found.author),
+            at: found.at,
+            body: found.body.as_str().into(),
+            new: false,
+        }
+    }
+}
+
+/// What `GET /notifications` answers a program: the newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NoticePage<'a> {
+    pub(crate) notices: Vec<OneFound<'a>>,
+    /// Whether there are older ones: those before the moment, room and number of the last of these.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) older: bool,
+}
+
+impl<'a> From<&'a Notice> for OneFound<'a> {
+    fn from(notice: &'a Notice) -> Self {
+        Self {
+            room: notice.room.to_string(),
+            name: notice.channel.as_ref().map(|title| title.channel.to_string().into()),
+            workspace: notice.channel.as_ref().map(|title| title.workspace.as_str().into()),
+            with: notice.direct.then(|| Who::from(&notice.author)),
+            seq: notice.seq,
+            author: Who::from(&notice.author),
+            at: notice.at,
+            body: notice.body.as_str().into(),
+            new: notice.unseen,
+        }
+    }
+}
+
+/// What `GET /workspaces/CODE` answers a program of a member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Team<'a> {
+    pub(crate) code: String,
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) channels: Vec<OneChannel<'a>>,
+    pub(crate) members: Vec<Member<'a>>,
+}
+
+/// A member of a workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Member<'a> {
+    pub(crate) id: PersonId,
+    pub(crate) name: Cow<'a, str>,
+    /// `online`, `away` or `offline`.
+    pub(crate) status: Cow<'a, str>,
+}
+
+/// Why a program is not given what it asks for: for programs, and for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refusal<'a> {
+    pub(crate) reason: Cow<'a, str>,
+    pub(crate) text: Cow<'a, str>,
 }
 
 /// What `status` says.
