@@ -4,104 +4,13 @@ mod support;
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitStatus, Stdio};
-use std::sync::Mutex;
+use std::process::Stdio;
 
-use pty_process::{Pty, Size};
 use rustix::termios::{LocalModes, tcgetattr};
-use support::{PATIENCE, Server};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::Child;
+use support::in_terminal::{CHAT, InTerminal};
+use support::tls::{Authority, Front};
+use support::{PATIENCE, Server, wide};
 use tokio::time::timeout;
-
-const CHAT: &str = env!("CARGO_BIN_EXE_chat");
-
-/// A terminal is closed on exec only when it has been open for a moment: nobody else is started in between.
-static STARTING: Mutex<()> = Mutex::new(());
-
-/// The program in a terminal.
-struct InTerminal {
-    pty: Pty,
-    child: Child,
-    screen: vt100::Parser,
-    raw: Vec<u8>,
-}
-
-impl InTerminal {
-    fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let _alone = STARTING.lock();
-        let (pty, pts) = pty_process::open().expect("a terminal");
-        pty.resize(Size::new(24, 80)).expect("a size");
-        let mut command = pty_process::Command::new(CHAT).args(arguments).kill_on_drop(true);
-        for name in ["NO_COLOR", "CHAT_NAME", "CHAT_LOGIN", "CHAT_PASSWORD", "CHAT_SESSION", "CHAT_SERVER"] {
-            command = command.env_remove(name);
-        }
-        command = command.env("TERM", "xterm-256color").envs(environment.iter().copied());
-        let child = command.spawn(pts).expect("it starts");
-        Self { pty, child, screen: vt100::Parser::new(24, 80, 0), raw: Vec::new() }
-    }
-
-    async fn write(&mut self, text: &str) {
-        self.pty.write_all(text.as_bytes()).await.expect("it reads");
-    }
-
-    /// Whether the program has shown something more, and not ended.
-    async fn show(&mut self) -> bool {
-        let mut bytes = [0; 4096];
-        match self.pty.read(&mut bytes).await {
-            Ok(0) | Err(_) => false,
-            Ok(count) => {
-                self.raw.extend_from_slice(&bytes[..count]);
-                self.screen.process(&bytes[..count]);
-                true
-            }
-        }
-    }
-
-    fn text(&self) -> String {
-        self.screen.screen().contents()
-    }
-
-    async fn sees(&mut self, text: &str) {
-        let seen = async { while !self.text().contains(text) && self.show().await {} };
-        let in_time = timeout(PATIENCE, seen).await.is_ok();
-        assert!(in_time && self.text().contains(text), "not seen: {text}\n{}", self.text());
-    }
-
-    fn signal(&self, name: &str) {
-        let process = self.child.id().expect("it runs").to_string();
-        let sent = std::process::Command::new("kill").args(["-s", name, &process]).status();
-        assert!(sent.expect("kill is everywhere").success());
-    }
-
-    /// Whether lines are edited and echoed by the terminal, as a shell has it.
-    fn is_cooked(&self) -> bool {
-        let modes = tcgetattr(&self.pty).expect("a terminal").local_modes;
-        modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
-    }
-
-    /// Waits until the whole process stands still.
-    async fn stopped(&self) {
-        let process =
-            rustix::process::Pid::from_raw(self.child.id().expect("it runs").cast_signed()).expect("a number");
-        let waiting = tokio::task::spawn_blocking(move || {
-            use rustix::process::{WaitId, WaitIdOptions, waitid};
-            waitid(WaitId::Pid(process), WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
-        });
-        let status = timeout(PATIENCE, waiting).await.expect("it stops").expect("no panic").expect("a child");
-        assert!(status.is_some_and(|status| status.stopped()), "it is stopped");
-    }
-
-    /// How it ends; the terminal is as it was.
-    async fn ended(&mut self) -> ExitStatus {
-        let shown = async { while self.show().await {} };
-        timeout(PATIENCE, shown).await.expect("it ends");
-        let screen = self.screen.screen();
-        assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste(), "{}", self.text());
-        assert!(self.is_cooked());
-        timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("a status")
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_types_a_line_and_another_client_hears_it() {
@@ -291,5 +200,74 @@ async fn what_is_wrong_is_said_in_one_line() {
         let mut chat = InTerminal::start(&flags, &[]);
         chat.sees(said).await;
         assert_eq!(chat.ended().await.code(), Some(1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_server_is_talked_with_by_an_authority_of_ones_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new(folder.path());
+    let front = Front::listen(&authority.certificate(&["localhost"], 0..=1)).await;
+    let origin = format!("https://localhost:{}", front.port);
+    let server = Server::with(wide(), &["--memory", "--origin", &origin]).await;
+    front.connect(&server.address());
+    let (founder, code) = server.founder("Founder").await;
+    let mut socket = founder.join(&code, 0).await;
+    let place = format!("{origin}/rooms/{code}");
+    let file = authority.file.to_str().unwrap();
+    let mut chat = InTerminal::start(&[&place, "--name", "Ada", "--ca-file", file], &[]);
+    chat.sees("Connected").await;
+    chat.write("over wss\r").await;
+    assert_eq!(socket.next_of("message").await["body"], "over wss");
+    let letter = folder.path().join("letter.txt");
+    std::fs::write(&letter, "Dear Ada").unwrap();
+    chat.write(&format!("/send {}\r", letter.display())).await;
+    assert_eq!(socket.next_of("message").await["file"]["size"], 8);
+    chat.sees("letter.txt is sent").await;
+    chat.write("\u{3}").await;
+    assert_eq!(chat.ended().await.code(), Some(0));
+    // The same by the environment.
+    let mut chat = InTerminal::start(&[&place, "--name", "Ada"], &[("CHAT_CA_FILE", file)]);
+    chat.sees("Connected").await;
+    assert!(front.spoken() > 3, "all of it went through here");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cannot_be_trusted_is_refused_by_saying_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new(folder.path());
+    let file = authority.file.to_str().unwrap();
+    let server = Server::start().await;
+    let trusting: &[&str] = &["--ca-file", file];
+    for (names, days, flags, said) in [
+        (
+            &["localhost"][..],
+            0..=1,
+            &[][..],
+            "if that is an authority of your own, name its certificate with --ca-file",
+        ),
+        (&["other.example"], 0..=1, trusting, "Its certificate is for another name"),
+        (&["localhost"], -9..=-1, trusting, "Its certificate has expired"),
+        (&["localhost"], 1..=9, trusting, "Its certificate is not valid yet"),
+    ] {
+        let front = Front::listen(&authority.certificate(names, days)).await;
+        front.connect(&server.address());
+        let place = format!("https://localhost:{}/rooms/ABCD2345", front.port);
+        let flags = [&[&*place, "--name", "Ada"], flags].concat();
+        let mut chat = InTerminal::start(&flags, &[]);
+        let status = chat.ended().await;
+        let text = chat.text().replace('\n', "");
+        assert!(status.code() == Some(1) && text.contains(said), "{said}: {status}: {text}");
+        assert_eq!(front.spoken(), 0, "nothing was said to it: {said}");
+    }
+    let place = format!("https://{}/rooms/ABCD2345", server.address().replace("127.0.0.1", "localhost"));
+    let mut chat = InTerminal::start(&[&place, "--name", "Ada"], &[]);
+    chat.sees("try the address with http://").await;
+    std::fs::write(folder.path().join("none.pem"), "nothing").unwrap();
+    for none in ["none.pem", "not there"] {
+        let none = folder.path().join(none);
+        let mut chat = InTerminal::start(&[&place, "--name", "Ada", "--ca-file", none.to_str().unwrap()], &[]);
+        chat.ended().await;
+        assert!(chat.text().replace('\n', "").contains("has no certificates that can be used"), "{}", chat.text());
     }
 }

@@ -18,6 +18,10 @@ pub struct Arguments {
     #[arg(long, env = "CHAT_SERVER", value_name = "URL", default_value = "http://127.0.0.1:4000")]
     pub server: String,
 
+    /// Trust the certificates in this file (PEM) too: those of an authority of your own, for https
+    #[arg(long, env = "CHAT_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+
     /// Come in as a guest of this name
     #[arg(long, env = "CHAT_NAME", value_name = "NAME")]
     pub name: Option<String>,

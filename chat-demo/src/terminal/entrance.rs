@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::arguments::Arguments;
 use super::commands::sentence;
-use super::net::{AddressError, EnterError, Server, place};
+use super::net::{AddressError, EnterError, Server, certificates, place};
 use super::session_file::{self, SessionFileError};
 use crate::domain::RoomCode;
 
@@ -49,7 +49,11 @@ enum AsWhom {
 
 /// Asks for what the arguments do not say, line by line.
 pub(crate) fn ask(arguments: &Arguments) -> Result<Asked, EntranceError> {
-    let (server, room) = place(arguments.place.as_deref().unwrap_or(&arguments.server), &arguments.server)?;
+    let trusted = match &arguments.ca_file {
+        Some(file) => certificates(file)?,
+        None => Vec::new(),
+    };
+    let (server, room) = place(arguments.place.as_deref().unwrap_or(&arguments.server), &arguments.server, &trusted)?;
     let kept = match &arguments.session {
         Some(path) => session_file::read(path, server.origin())?,
         None => None,

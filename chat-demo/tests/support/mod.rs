@@ -6,6 +6,8 @@ pub mod binary;
 pub mod clamd;
 pub mod files;
 pub mod http;
+#[cfg(feature = "tui")]
+pub mod in_terminal;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod program;
@@ -17,6 +19,8 @@ pub mod socket;
 pub mod talk;
 #[cfg(feature = "tui")]
 pub mod terminal;
+#[cfg(feature = "tui")]
+pub mod tls;
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use hyper::http::uri::Scheme;
 use thiserror::Error;
 use tokio_rustls::TlsConnector;
 
-use super::dial;
+use super::dial::{self, Certificate};
 use crate::domain::RoomCode;
 
 /// A server, and the session in which it is asked.
@@ -32,8 +32,13 @@ pub enum AddressError {
     #[error("“{0}” is an address, but not of a room: that looks like http://127.0.0.1:4000/rooms/ABCD2345")]
     NoRoom(String),
     /// The certificates that the system trusts cannot be read.
-    #[error("no certificate of an authority was found on this system, so no encrypted server can be trusted")]
+    #[error("no certificate of an authority was found on this system: name some with --ca-file")]
     Certificates,
+    /// What was named as certificates has none.
+    #[error(
+        "{0} has no certificates that can be used: it needs some in PEM, each between BEGIN CERTIFICATE and END CERTIFICATE"
+    )]
+    CaFile(String),
 }
 
 impl Server {
@@ -43,6 +48,11 @@ impl Server {
     ///
     /// [`AddressError`] when it is not the address of a server or a room.
     pub fn at(address: &str) -> Result<(Self, Option<RoomCode>), AddressError> {
+        Self::trusting(address, &[])
+    }
+
+    /// The same; one that is encrypted is trusted by these authorities as well.
+    fn trusting(address: &str, trusted: &[Certificate]) -> Result<(Self, Option<RoomCode>), AddressError> {
         let malformed = || AddressError::Malformed(super::super::text::line(address));
         let address = address.trim();
         let whole = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
@@ -64,7 +74,7 @@ impl Server {
                 Some(code.ok_or_else(|| AddressError::NoRoom(super::super::text::line(address)))?)
             }
         };
-        let tls = if encrypted { Some(dial::connector().ok_or(AddressError::Certificates)?) } else { None };
+        let tls = if encrypted { Some(dial::connector(trusted).ok_or(AddressError::Certificates)?) } else { None };
         Ok((Self { encrypted, host, port, origin, cookie: String::new(), tls }, room))
     }
 
@@ -97,10 +107,14 @@ impl std::fmt::Debug for Server {
 }
 
 /// What somebody has written as the place to go to: the code of a room on `server`, or an address.
-pub(crate) fn place(written: &str, server: &str) -> Result<(Server, Option<RoomCode>), AddressError> {
+pub(crate) fn place(
+    written: &str,
+    server: &str,
+    trusted: &[Certificate],
+) -> Result<(Server, Option<RoomCode>), AddressError> {
     match written.parse::<RoomCode>() {
-        Ok(code) => Ok((Server::at(server)?.0, Some(code))),
-        Err(_) => Server::at(written),
+        Ok(code) => Ok((Server::trusting(server, trusted)?.0, Some(code))),
+        Err(_) => Server::trusting(written, trusted),
     }
 }
 
@@ -118,11 +132,11 @@ mod tests {
             ("http://[::1]:4000", "http://[::1]:4000", None),
             ("abcd 2345", "http://127.0.0.1:4000", Some("ABCD2345")),
         ] {
-            let (server, code) = place(written, "http://127.0.0.1:4000").unwrap();
+            let (server, code) = place(written, "http://127.0.0.1:4000", &[]).unwrap();
             assert_eq!((server.origin(), code.map(|code| code.to_string()).as_deref()), (origin, room), "{written}");
         }
         for wrong in ["", "ftp://example.org", "http://", "http://a b", "http://example.org/account", "\u{1b}[31m"] {
-            let error = place(wrong, "http://127.0.0.1:4000").unwrap_err().to_string();
+            let error = place(wrong, "http://127.0.0.1:4000", &[]).unwrap_err().to_string();
             assert!(error.contains("http://127.0.0.1:4000/rooms/") && !error.contains('\u{1b}'), "{wrong}: {error}");
         }
     }

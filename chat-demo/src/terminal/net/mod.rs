@@ -9,5 +9,6 @@ mod upload;
 
 pub(crate) use address::place;
 pub use address::{AddressError, Server};
+pub(crate) use dial::certificates;
 pub use http::EnterError;
 pub(crate) use socket::run;
