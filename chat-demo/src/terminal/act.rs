@@ -348,5 +348,5 @@ pub(crate) fn counted(count: usize, what: &str) -> String {
 /// Whether a message is shown under the same name as the one before.
 pub(crate) fn together(previous: &Said<'_>, next: &Said<'_>) -> bool {
     const GAP: i64 = 5 * 60 * 1000;
-    previous.author == next.author && next.at.0 - previous.at.0 < GAP
+    previous.author == next.author && next.at.0.saturating_sub(previous.at.0) < GAP
 }

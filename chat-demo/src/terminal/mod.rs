@@ -8,8 +8,6 @@ mod arguments;
 mod chat;
 mod commands;
 mod connection;
-#[cfg(test)]
-mod connection_model;
 mod conversation;
 mod dialog;
 mod editor;

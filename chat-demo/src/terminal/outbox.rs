@@ -13,6 +13,9 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// Added to what the server asks to wait: its clock and ours are not one.
 const MARGIN: Duration = Duration::from_millis(50);
 
+/// However long a server asks to wait, it is asked again after so long.
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
 /// Something that the server is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wish {
@@ -126,7 +129,7 @@ impl Outbox {
         match (retry, &mut self.flight) {
             (None, _) => self.fail(id, text),
             (Some(wait), Some(flight)) if flight.id == id => {
-                flight.again_at = Some(now + wait + MARGIN);
+                flight.again_at = Some(now + wait.min(LONGEST_RETRY) + MARGIN);
                 Ended::No
             }
             (Some(_), _) => Ended::No,

@@ -126,7 +126,8 @@ fn title(chat: &Chat, columns: usize) -> Line<'static> {
         left.push_str(&format!(" · {} here", room.people.count()));
     }
     let others = chat.list.iter().filter(|room| room.code != chat.current.as_str());
-    let (unread, mentions) = others.fold((0, 0), |(u, m), room| (u + room.unread, m + room.mentions));
+    let (unread, mentions) = others
+        .fold((0, 0), |(u, m): (u64, u64), room| (u.saturating_add(room.unread), m.saturating_add(room.mentions)));
     let mut parts = Vec::new();
     if chat.notices > 0 {
         let word = if chat.notices == 1 { "notification" } else { "notifications" };

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -21,7 +22,7 @@ use crate::terminal::text;
 use crate::terminal::uploads::{Progress, Unsent};
 use crate::web::socket::SentFile;
 use crate::web::socket::protocol::{
-    FoundPage, Member, OneChannel, OneFound, Past, Said, ServerFrame, Team, Unread, Who,
+    ClientFrame, FoundPage, Member, OneChannel, OneFound, Past, Said, ServerFrame, Team, Unread, Who,
 };
 
 /// 13 November 2025, 12:00 UTC.
@@ -455,6 +456,61 @@ fn scrolling_goes_through_all_rows_and_back() {
     }
     assert_eq!(chat.room().bottom, None);
     assert_eq!(line(&chat).last(), Some(&40));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// A client believes no server, numbers no more than words.
+    #[test]
+    fn no_number_of_a_server_breaks_anything(
+        numbers in proptest::collection::vec(prop_oneof![
+            Just(0), Just(1), Just(7), Just(u64::MAX), Just(u64::MAX - 1), Just(i64::MAX as u64), any::<u64>()
+        ], 8),
+        times in prop_oneof![Just(i64::MIN), Just(i64::MAX), Just(0), any::<i64>()],
+    ) {
+        let n = |at: usize| numbers[at];
+        let strange = |at: usize| {
+            let mut said = said(n(at), who(n(at + 1) as i64, "Bob"), 0, "x");
+            (said.at, said.revision) = (UnixMillis(times), Revision(n(at + 2)));
+            said.file = Some(SentFile {
+                name: "x".into(), media_type: "x".into(), size: n(at + 3), thumbnail: Some((u32::MAX, 0)), scanned: true,
+            });
+            said
+        };
+        let mut chat = chat(vec![strange(0), strange(1)], n(2), (100, 24));
+        let unread = |at: usize| Unread {
+            code: "ABCD2345".into(), name: None, workspace: None, unread: n(at), mentions: n(at + 1), with: None,
+        };
+        chat.handle(Event::Key(KeyEvent::new(KeyCode::Char('x'), KeyModifiers::NONE)), Instant::now());
+        chat.handle(Event::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)), Instant::now());
+        let id = chat.effects().into_iter().find_map(|effect| match effect {
+            Effect::Send(_, ClientFrame::Post { id, .. }) => Some(id),
+            _ => None,
+        });
+        for frame in [
+            ServerFrame::Message(strange(3)),
+            ServerFrame::Changed(strange(4)),
+            ServerFrame::Rooms { rooms: vec![unread(0), unread(2)], notices: n(4) },
+            ServerFrame::Stored { id: "x".into(), seq: Seq(n(5)), at: UnixMillis(times) },
+            ServerFrame::Refused {
+                id: id.map(Into::into), reason: "rate".into(), text: "x".into(), retry_ms: Some(n(6)),
+            },
+            ServerFrame::Typing { id: PersonId(times), on: true },
+            ServerFrame::Left { id: PersonId(times) },
+        ] {
+            let attempt = chat.room().connection.attempt();
+            chat.handle(Event::Connection(code(), attempt, Input::Frame(frame)), Instant::now());
+            shown(&chat);
+            chat.tick(Instant::now());
+        }
+        press(&mut chat, KeyCode::PageUp);
+        chat.dialog = Some(Dialog::Places(places(&[strange(0)], 2)));
+        shown(&chat);
+        chat.dialog = Some(Dialog::Around(around(vec![strange(0)], n(0))));
+        press(&mut chat, KeyCode::PageDown);
+        shown(&chat);
+    }
 }
 
 #[test]

@@ -8,147 +8,31 @@
 
 use std::time::{Duration, Instant};
 
-use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
-
-use super::outbox::{Ended, Outbox};
+use super::super::outbox::{Ended, Outbox};
+use super::events::{Effect, Input, Over, Status, Trouble};
+use super::line::{LATER, Line, Patience};
+use super::signs::Signs;
 use crate::domain::{PersonId, Revision, Seq};
 use crate::web::socket::protocol::{ClientFrame, Past, Said, ServerFrame, VERSION};
 
-const FIRST_WAIT: Duration = Duration::from_millis(250);
-const LONGEST_WAIT: Duration = Duration::from_secs(15);
-/// Failures that a server which asks to come back later counts for: the wait is some 2 s then.
-const LATER: u32 = 3;
 const QUIET_BEFORE_PING: Duration = Duration::from_secs(25);
 const PONG: Duration = Duration::from_secs(8);
 /// How long a try may take until the server has said `welcome`.
 const TRY: Duration = Duration::from_secs(15);
-const ACTIVE_AGAIN: Duration = Duration::from_secs(20);
-const ACTIVE_WHEN_AWAY: Duration = Duration::from_secs(1);
-const READ_AGAIN: Duration = Duration::from_secs(1);
-const TYPING_AGAIN: Duration = Duration::from_secs(10);
-const TYPING_IDLE: Duration = Duration::from_secs(5);
-
-/// What happens to a connection. All but the first belong to a try.
-#[derive(Clone, Debug)]
-pub(crate) enum Input {
-    /// The past was asked for and has come, or not.
-    Past(Result<Past<'static>, Trouble>),
-    /// The socket is open.
-    Opened,
-    /// The server has said something.
-    Frame(ServerFrame<'static>),
-    /// The server has said something that cannot be understood.
-    Nonsense,
-    /// A sign of life.
-    Alive,
-    /// The socket is closed, by this code if the server has said one.
-    Closed(Option<u16>, String),
-    /// The socket could not be opened.
-    Unopened(Trouble),
-}
-
-/// Why something that was asked of the server has not come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// The server has answered by this status.
-    Status(u16),
-    /// The server has refused it in these words.
-    Refused(String),
-    /// It has not answered, for this reason.
-    Network(String),
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Effect {
-    /// Ask for the newest page of the past.
-    Fetch,
-    /// Open a socket.
-    Dial,
-    /// Say this.
-    Send(ClientFrame),
-    /// Close the socket, or stop opening it.
-    HangUp,
-    /// Show the past in the place of all that was shown.
-    Past(Past<'static>),
-    /// Show what has happened.
-    Show(ServerFrame<'static>),
-    /// A wish has ended.
-    Ended(Ended),
-}
-
-/// How it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    Connecting {
-        again: bool,
-    },
-    Live,
-    /// It is tried again in so many seconds.
-    Waiting {
-        why: String,
-        seconds: u64,
-    },
-    /// It is not tried again by itself.
-    Over(Over),
-}
-
-/// Why no other try is made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Over {
-    /// The session has ended, or there is none.
-    Session,
-    /// There is no such room.
-    NoRoom,
-    /// It was left.
-    Left,
-    /// For this reason, in words.
-    Other(String),
-}
-
-#[derive(Debug)]
-enum Line {
-    Waiting {
-        until: Instant,
-        why: String,
-    },
-    Fetching {
-        until: Instant,
-    },
-    Dialing {
-        until: Instant,
-    },
-    /// `join` is said, `welcome` is not.
-    Joining {
-        until: Instant,
-    },
-    Live {
-        quiet: Instant,
-        pinged: bool,
-    },
-    Over(Over),
-}
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Connection {
     line: Line,
     attempt: u64,
-    failures: u32,
+    patience: Patience,
     /// Whether the past is known: `last` and `revision` count from then on.
     known: bool,
     last: Seq,
     revision: Revision,
     me: Option<PersonId>,
     pub(crate) outbox: Outbox,
-    active: Option<Instant>,
-    read: Seq,
-    read_told: Seq,
-    read_again: Option<Instant>,
-    /// When it was last said that they write, and when they will have stopped.
-    typing: Option<(Instant, Instant)>,
-    rng: StdRng,
+    signs: Signs,
     effects: Vec<Effect>,
 }
 
@@ -159,18 +43,13 @@ impl Connection {
             line: Line::Waiting { until: now, why: String::new() },
             // Begun by chance, so that nothing of an earlier connection to the same room is taken for this one's.
             attempt: seed,
-            failures: 0,
+            patience: Patience::new(seed),
             known: false,
             last: Seq(0),
             revision: Revision(0),
             me: None,
             outbox: Outbox::default(),
-            active: None,
-            read: Seq(0),
-            read_told: Seq(0),
-            read_again: None,
-            typing: None,
-            rng: StdRng::seed_from_u64(seed),
+            signs: Signs::new(),
             effects: Vec::new(),
         }
     }
@@ -190,16 +69,7 @@ impl Connection {
     }
 
     pub(crate) fn status(&self, now: Instant) -> Status {
-        match &self.line {
-            Line::Live { .. } => Status::Live,
-            Line::Waiting { why, .. } if why.is_empty() => Status::Connecting { again: false },
-            Line::Waiting { until, why } => {
-                let left = until.saturating_duration_since(now);
-                Status::Waiting { why: why.clone(), seconds: left.as_millis().div_ceil(1000) as u64 }
-            }
-            Line::Over(over) => Status::Over(over.clone()),
-            _ => Status::Connecting { again: self.failures > 0 || self.known },
-        }
+        self.line.status(self.patience.has_failed() || self.known, now)
     }
 
     /// What is to be done now, in this order.
@@ -213,7 +83,7 @@ impl Connection {
     pub(crate) fn wish(&mut self, id: String, frame: ClientFrame, at: crate::domain::UnixMillis, now: Instant) {
         if matches!(frame, ClientFrame::Post { .. }) {
             // The message itself says that its writer has stopped.
-            self.typing = None;
+            self.signs.sent();
         }
         self.outbox.push(id, frame, at);
         self.pump(now);
@@ -235,40 +105,33 @@ impl Connection {
 
     /// They do something: they are not away, which is said at once if others think so.
     pub(crate) fn active(&mut self, away: bool, now: Instant) {
-        let again = if away { ACTIVE_WHEN_AWAY } else { ACTIVE_AGAIN };
-        if self.is_live() && self.active.is_none_or(|said| now >= said + again) {
-            self.active = Some(now);
-            self.send(ClientFrame::Active {});
+        if self.is_live() {
+            let said = self.signs.active(away, now);
+            self.say(said);
         }
     }
 
     /// They have read up to the last message that is known.
     pub(crate) fn read(&mut self, now: Instant) {
-        self.read = self.read.max(self.last);
-        if self.read_again.is_none_or(|at| at <= now) {
+        self.signs.saw(self.last);
+        if self.signs.may_tell_read(now) {
             self.tell_read(now);
         }
     }
 
     /// They write.
     pub(crate) fn typing(&mut self, now: Instant) {
-        if !self.is_live() {
-            return;
+        if self.is_live() {
+            let said = self.signs.typing(now);
+            self.say(said);
         }
-        let said = match self.typing {
-            Some((said, _)) if now < said + TYPING_AGAIN => said,
-            _ => {
-                self.send(ClientFrame::Typing { on: true });
-                now
-            }
-        };
-        self.typing = Some((said, now + TYPING_IDLE));
     }
 
     /// They do not write any more.
     pub(crate) fn stop_typing(&mut self) {
-        if self.typing.take().is_some() && self.is_live() {
-            self.send(ClientFrame::Typing { on: false });
+        let said = self.signs.stop_typing();
+        if self.is_live() {
+            self.say(said);
         }
     }
 
@@ -278,7 +141,8 @@ impl Connection {
         self.tell_read(now);
         self.hang_up();
         self.known = false;
-        (self.failures, self.read) = (0, Seq(0));
+        self.patience.reset();
+        self.signs.forget();
         self.line = Line::Over(Over::Left);
     }
 
@@ -330,10 +194,11 @@ impl Connection {
         if self.is_live() {
             let ended = self.outbox.tick(now);
             self.ended(ended);
-            if self.typing.is_some_and(|(_, until)| until <= now) {
+            let (silent, read) = self.signs.due(now);
+            if silent {
                 self.stop_typing();
             }
-            if self.read_again.is_some_and(|at| at <= now) {
+            if read {
                 self.tell_read(now);
             }
             self.pump(now);
@@ -342,17 +207,8 @@ impl Connection {
 
     /// When to [`tick`](Self::tick) next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        match &self.line {
-            Line::Waiting { until, .. }
-            | Line::Fetching { until }
-            | Line::Dialing { until }
-            | Line::Joining { until } => Some(*until),
-            Line::Over(_) => None,
-            Line::Live { quiet, .. } => {
-                let typing = self.typing.map(|(_, until)| until);
-                [Some(*quiet), self.outbox.deadline(), typing, self.read_again].into_iter().flatten().min()
-            }
-        }
+        let beside = if self.is_live() { [self.outbox.deadline(), self.signs.deadline()] } else { [None, None] };
+        self.line.deadline().into_iter().chain(beside.into_iter().flatten()).min()
     }
 
     // The line
@@ -387,12 +243,12 @@ impl Connection {
         if *reset {
             // Another history: what is not acknowledged is said there, and the rest begins afresh.
             self.known = false;
-            (self.read, self.read_told) = (Seq(0), Seq(0));
+            self.signs.forget();
             self.hang_up();
             self.begin(now);
             return;
         }
-        self.failures = 0;
+        self.patience.reset();
         self.line = Line::Live { quiet: now + QUIET_BEFORE_PING, pinged: false };
         self.effects.push(Effect::Show(frame));
         self.tell_read(now);
@@ -485,23 +341,16 @@ impl Connection {
         self.line = Line::Over(over);
     }
 
-    /// Waits before the next try: longer after each failure, a random part of it, so that not all come back at once.
+    /// Waits before the next try.
     fn drop_line(&mut self, why: &str, at_least: u32, now: Instant) {
         self.hang_up();
-        self.failures = self.failures.max(at_least);
-        let ceiling = LONGEST_WAIT.min(FIRST_WAIT * 2_u32.pow(self.failures.min(10)));
-        let wait = ceiling.mul_f64(self.rng.random_range(0.5..1.0));
-        self.failures += 1;
-        self.line = Line::Waiting { until: now + wait, why: why.to_owned() };
+        self.line = Line::Waiting { until: now + self.patience.wait(at_least), why: why.to_owned() };
     }
 
     fn hang_up(&mut self) {
         self.effects.push(Effect::HangUp);
         self.outbox.grounded();
-        self.typing = None;
-        self.read_again = None;
-        self.read_told = Seq(0);
-        self.active = None;
+        self.signs.hung_up();
     }
 
     fn pump(&mut self, now: Instant) {
@@ -513,12 +362,14 @@ impl Connection {
     }
 
     fn tell_read(&mut self, now: Instant) {
-        self.read_again = None;
-        if self.is_live() && self.read > self.read_told {
-            self.read_told = self.read;
-            self.read_again = Some(now + READ_AGAIN);
-            self.send(ClientFrame::Read { seq: self.read });
+        if self.is_live() {
+            let said = self.signs.tell_read(now);
+            self.say(said);
         }
+    }
+
+    fn say(&mut self, said: Option<ClientFrame>) {
+        self.effects.extend(said.map(Effect::Send));
     }
 
     fn send(&mut self, frame: ClientFrame) {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::connection::{Connection, Effect, Input, Over, Status, Trouble};
-use super::outbox::WishState;
+use super::super::outbox::WishState;
+use super::{Connection, Effect, Input, Over, Status, Trouble};
 use crate::domain::{PersonId, Revision, Seq, UnixMillis};
 use crate::web::socket::protocol::{ClientFrame, Past, Said, ServerFrame, Who};
 
