@@ -52,6 +52,9 @@ async fn two_people_talk() {
     ada.sees("There is no command /shout").await;
     ada.control('u');
 
+    ada.say("/account");
+    ada.sees(&format!("In a browser: http://{}/account", server.address())).await;
+
     ada.say("I was rong");
     bob.sees("I was rong").await;
     ada.until("it is sent", |window| window.contains("  I was rong") && !window.contains("Sen")).await;

@@ -239,6 +239,10 @@ impl Chat {
             Written::LeaveWorkspace => self.in_team(Request::LeaveTeam, now),
             Written::Leave => self.effects.push(Effect::Ask(Request::Leave(self.current))),
             Written::Send(path) => self.send_file(path, now),
+            Written::Account => {
+                let text = format!("In a browser: {0}/account, and {0}/account/notifications", self.origin);
+                self.say_long(text, now);
+            }
             Written::Help => self.dialog = Some(Dialog::Help(0)),
             Written::Quit => self.quit(),
             Written::Problem(problem) => self.say_long(problem, now),

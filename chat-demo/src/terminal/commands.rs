@@ -32,6 +32,7 @@ pub(crate) enum Written {
     Leave,
     LeaveWorkspace,
     Send(PathBuf),
+    Account,
     Help,
     Quit,
     /// Something that cannot be understood, and what to write instead.
@@ -54,6 +55,7 @@ pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
     ("announce", "TEXT", "Tell all who are in this workspace now"),
     ("leave", "", "Leave this room for good; /leave workspace, all of it"),
     ("send", "PATH", "Send a file"),
+    ("account", "", "Say where account and notifications are set"),
     ("help", "", "Show this"),
     ("quit", "", "Leave the program"),
 ];
@@ -102,6 +104,7 @@ pub(crate) fn understand(text: &str) -> Written {
         "leave" if argument == "workspace" => Written::LeaveWorkspace,
         "leave" => Written::Leave,
         "send" => Written::Send(argument.into()),
+        "account" => Written::Account,
         "help" => Written::Help,
         _ => Written::Quit,
     }

@@ -4,6 +4,7 @@
 //! for, and knows no task, no clock and no terminal; the view is made of the state alone.
 
 mod act;
+mod answers;
 mod arguments;
 mod chat;
 mod commands;
