@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -162,6 +162,8 @@ impl App {
         let hooks = &[];
         let notifications =
             Notifications::new(namespace.clone(), store.clone(), presences.clone(), couriers, hooks, limits);
+        let coordinator = Coordinator::new(&namespace, &notifications);
+        let root = Arc::<OnceLock<SupervisorRef>>::default();
         let live = Arc::<LiveSessions>::default();
         let sessions = live.child_spec(&store, limits.session_check);
         let web = Web {
@@ -186,6 +188,7 @@ impl App {
             client_address_header: config.client_address_header,
             admin: config.admin_token,
             destructive: config.allow_destructive,
+            root: Arc::clone(&root),
             registry,
             metrics: metrics.clone(),
             stop: CancellationToken::new(),
@@ -201,19 +204,20 @@ impl App {
             .child(optional(bounded(uploads.child_spec(), whole)))
             .child(optional(Workspaces::child_spec(&namespace)))
             .child(vital(Rooms::child_spec(&namespace)));
-        let health = health::child_spec(&namespace, &uploads, &notifications, config.health_period);
+        let health = health::child_spec(&namespace, &uploads, &notifications, &coordinator, config.health_period);
         let tree = Supervisor::new(Strategy::OneForOne)
             .id("chat-demo")
             .budget(restarts, period)
             .child(vital(bounded(Store::child_spec(&namespace, place), whole)))
             .child(optional(bounded(telemetry::upkeep(metrics), whole)))
-            .child(optional(bounded(Coordinator::child_spec(&namespace, &notifications), whole)))
+            .child(optional(bounded(coordinator.child_spec(), whole)))
             .child(vital(ChildSpec::supervisor(services)))
             .child(optional(bounded(health, whole)))
             .child(optional(bounded(sessions, whole)))
             .child(vital(bounded(web::child_spec(&endpoint, web), whole)))
             .start()
             .await?;
+        root.get_or_init(|| tree.reference());
         Ok(Self { tree, whole, address, rooms, workspaces, buffer, uploads, notifications, hooks: listening })
     }
 

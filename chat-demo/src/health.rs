@@ -6,6 +6,7 @@ use registry::{MonitorError, Namespace};
 use supervisor::{ChildRef, ChildSpec};
 
 use crate::domain::buffer::MessageBuffer;
+use crate::domain::coordinator::Coordinator;
 use crate::domain::notification::Notifications;
 use crate::domain::presence::Presences;
 use crate::domain::room::Rooms;
@@ -18,11 +19,14 @@ pub(crate) fn child_spec(
     namespace: &Namespace,
     uploads: &Uploads,
     notifications: &Notifications,
+    coordinator: &Coordinator,
     period: Duration,
 ) -> ChildSpec<ChildRef> {
-    let (namespace, uploads, notifications) = (namespace.clone(), uploads.clone(), notifications.clone());
+    let (namespace, coordinator) = (namespace.clone(), coordinator.clone());
+    let (uploads, notifications) = (uploads.clone(), notifications.clone());
     ChildSpec::task("health", move |cx| {
-        let (namespace, uploads, notifications) = (namespace.clone(), uploads.clone(), notifications.clone());
+        let (namespace, coordinator) = (namespace.clone(), coordinator.clone());
+        let (uploads, notifications) = (uploads.clone(), notifications.clone());
         async move {
             let _monitors = [
                 Store::monitor(&namespace, period)?,
@@ -32,6 +36,7 @@ pub(crate) fn child_spec(
                 Presences::monitor(&namespace, period)?,
                 uploads.monitor(period)?,
                 notifications.monitor(period)?,
+                coordinator.monitor(period)?,
             ];
             cx.ready();
             cx.stopped().await;

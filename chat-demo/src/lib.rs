@@ -9,6 +9,7 @@ mod calls;
 pub mod config;
 pub mod domain;
 mod health;
+mod kill;
 mod restart;
 mod shutdown;
 pub mod store;

@@ -24,6 +24,7 @@ const DEAD_LETTERS: &str = "chat_notifications_dead";
 const NOTIFICATIONS_OVERFLOWED: &str = "chat_notifications_overflowed_total";
 const DEAD_LETTERS_DISCARDED: &str = "chat_notifications_discarded_total";
 const SEARCHES: &str = "chat_searches_total";
+const HOOKS_LOST: &str = "chat_hooks_lost_total";
 const UPLOADING: &str = "chat_uploads_in_progress";
 const PEOPLE: &str = "chat_presence_people";
 const CONNECTIONS: &str = "chat_presence_connections";
@@ -74,6 +75,10 @@ pub fn describe() {
     describe_gauge!(DEAD_LETTERS, "Notifications in the store that did not arrive, when it was last looked");
     describe_counter!(NOTIFICATIONS_OVERFLOWED, "Notifications put aside because too many waited");
     describe_counter!(DEAD_LETTERS_DISCARDED, "Notifications that did not arrive and were not kept any more");
+    describe_counter!(
+        HOOKS_LOST,
+        "Starts and stops that the operator's programs are not told of, because too many waited"
+    );
     describe_counter!(SEARCHES, "Searches for messages, by what came of them");
     describe_gauge!(
         BUFFERED,
@@ -85,8 +90,17 @@ pub fn describe() {
     describe_histogram!(BATCH, "Messages in one write");
     describe_histogram!(WRITE_TIME, Unit::Seconds, "How long a write of messages takes");
     describe_counter!(RETRIES, "Batches of a room that were put back to be written again");
-    for name in [STORED, OPENED, REJOINS, ROOMS, WORKSPACES, RETRIES, NOTIFICATIONS_OVERFLOWED, DEAD_LETTERS_DISCARDED]
-    {
+    for name in [
+        STORED,
+        OPENED,
+        REJOINS,
+        ROOMS,
+        WORKSPACES,
+        RETRIES,
+        NOTIFICATIONS_OVERFLOWED,
+        DEAD_LETTERS_DISCARDED,
+        HOOKS_LOST,
+    ] {
         counter!(name).absolute(0);
     }
     gauge!(SOCKETS).set(0.0);
@@ -140,6 +154,10 @@ pub(crate) fn notifications(waiting: u64, dead: u64, overflowed: u64, discarded:
     gauge!(DEAD_LETTERS).set(dead as f64);
     counter!(NOTIFICATIONS_OVERFLOWED).increment(overflowed);
     counter!(DEAD_LETTERS_DISCARDED).increment(discarded);
+}
+
+pub(crate) fn hooks_lost(hooks: u64) {
+    counter!(HOOKS_LOST).increment(hooks);
 }
 
 /// `result` is one of ours.

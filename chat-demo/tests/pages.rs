@@ -185,7 +185,8 @@ async fn the_operator_is_told() {
     let told: serde_json::Value = serde_json::from_str(&health.body).unwrap();
     assert_eq!((health.status, &told["status"]), (200, &"healthy".into()), "{told}");
     let services: Vec<_> = told["services"].as_array().unwrap().iter().map(|service| &service["service"]).collect();
-    let expected = ["message_buffer", "notifications", "presence", "rooms", "store", "uploads", "workspaces"];
+    let expected =
+        ["coordinator", "message_buffer", "notifications", "presence", "rooms", "store", "uploads", "workspaces"];
     assert_eq!(services, expected);
 }
 
@@ -194,7 +195,7 @@ async fn only_the_operator_kills() {
     let server = Server::with(wide(), &["--memory"]).await;
     let (ada, code) = server.founder("Ada").await;
     let address = server.address();
-    let path = format!("/admin/rooms/{code}/kill");
+    let path = format!("/admin/kill/services/rooms/{code}");
     for wrong in ["", "Bearer ", "Bearer a token for tests onlY", "Basic YTpi", "a token for tests only"] {
         let answer = request(&address, "POST", &path, &[("authorization", wrong)], "").await;
         assert_eq!(answer.status, 401, "{wrong:?}");
@@ -204,6 +205,11 @@ async fn only_the_operator_kills() {
     assert_eq!(ada.kill(&code).await, 200);
     assert_eq!(ada.kill("nonsense").await, 404);
     assert_eq!(ada.kill("33333333").await, 404);
+    for path in ["services/cellar", "services/presence/below", "web/", "", "chat-demo/web", "services//presence"] {
+        assert_eq!(ada.kill_path(path).await, 404, "{path:?}");
+    }
+    assert_eq!(ada.kill_path("services/presence").await, 200);
+    assert_eq!(ada.kill_path("services").await, 200, "a supervisor with all that it has");
     assert_eq!(request(&address, "GET", &path, &[], "").await.status, 405);
 }
 

@@ -10,10 +10,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chat_demo::config::Limits;
 use chat_demo::domain::coordinator::Hook;
-use chat_demo::domain::notification::HookEvent;
+use chat_demo::domain::notification::{Announcement, HookEvent};
 use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use supervisor::testing::Chaos;
 use support::http::{self, Answer};
 use support::receiver::{Received, Receiver};
 use support::{ADMIN_TOKEN, Server, Visitor, wide};
@@ -246,7 +247,8 @@ async fn the_operators_programs_hear_of_what_starts_and_stops() {
     let server = Server::with(quick(), &flags).await;
     let events = [HookEvent::WorkspaceStarted, HookEvent::ChannelStarted, HookEvent::WorkspaceShutdown];
     for (n, event) in events.into_iter().enumerate() {
-        server.app.notifications().announce(event, json!({ "workspace": n })).await.unwrap();
+        let announcement = Announcement::new(event, &json!({ "workspace": n }));
+        server.app.notifications().announce(&[announcement.clone(), announcement]).await.unwrap();
         for receiver in [&mut one, &mut two] {
             let received = receiver.next().await;
             verify(OPERATORS, &received);
@@ -255,7 +257,8 @@ async fn the_operators_programs_hear_of_what_starts_and_stops() {
         }
     }
     let refused = Server::try_with(quick(), &["--memory"]).await.expect("it starts without any");
-    refused.app.notifications().announce(HookEvent::ChannelStarted, json!({})).await.unwrap();
+    let announcement = [Announcement::new(HookEvent::ChannelStarted, &json!({}))];
+    refused.app.notifications().announce(&announcement).await.unwrap();
     assert_eq!(refused.app.notifications().statistics().await.unwrap().load.waiting, 0);
 }
 
@@ -286,6 +289,73 @@ async fn workspaces_and_channels_are_told_of_when_they_start_and_rest() {
     }
     let workspace = workspace.parse().unwrap();
     assert!(hooks.contains(&Hook::WorkspaceStarted { workspace }), "{hooks:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_starts_while_the_coordinator_is_restarted_is_told_once() {
+    const WORKSPACES: usize = 30;
+    let mut receiver = Receiver::start().await;
+    let flags = ["--memory", "--hook-url", &receiver.url("/"), "--hook-secret", OPERATORS];
+    let server = Server::with(quick(), &flags).await;
+    let mut chaos = Chaos::of(server.app.tree(), 0);
+    let (ada, ..) = server.team("Ada").await;
+    let (mut started, mut kills) = (1, 0);
+    while started < WORKSPACES {
+        // It takes a while to come back, longer each time: what starts meanwhile waits for it.
+        kills += u32::from(kills < 6 && chaos.kill("coordinator").is_ok());
+        if started == WORKSPACES - 5 {
+            server.app.tree().terminate_child("coordinator").await.unwrap();
+        }
+        let answer = ada.post("/workspaces", &[("name", "Ada"), ("workspace", "Engines")]).await;
+        let workspace = answer.header("location").unwrap().rsplit('/').next().unwrap().to_owned();
+        ada.channel(&workspace, "engines").await;
+        started += 1;
+    }
+    assert!(kills >= 3, "{kills} kills are no test");
+    server.app.tree().restart_child("coordinator").await.unwrap();
+    let mut told = std::collections::HashMap::<String, std::collections::HashSet<String>>::new();
+    while told.len() < WORKSPACES {
+        let received = receiver.next().await;
+        let body: Value = serde_json::from_str(received.text()).unwrap();
+        assert_eq!(body["type"], "workspace_started");
+        let ids = told.entry(body["data"]["workspace"].as_str().unwrap().to_owned()).or_default();
+        ids.insert(received.header("webhook-id").to_owned());
+    }
+    assert!(told.values().all(|ids| ids.len() == 1), "what comes twice has the same id: {told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_the_program_is_the_shutdown_of_its_workspaces() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("chat.sqlite3");
+    let mut receiver = Receiver::start().await;
+    let url = receiver.url("/");
+    let flags = ["--database", database.to_str().unwrap(), "--hook-url", &url, "--hook-secret", OPERATORS];
+    let server = Server::with(quick(), &flags).await;
+    let mut heard = server.app.hooks().listen().unwrap();
+    let mut workspaces = std::collections::BTreeSet::new();
+    for name in ["Ada", "Bob", "Cleo"] {
+        workspaces.insert(server.team(name).await.1);
+    }
+    for _ in 0..3 {
+        assert!(matches!(heard.recv().await.unwrap(), Hook::WorkspaceStarted { .. }));
+    }
+    server.app.into_tree().stop().await;
+    let mut ended = std::collections::BTreeSet::new();
+    while let Ok(hook) = heard.try_recv() {
+        let Hook::WorkspaceShutdown { workspace } = hook else { panic!("{hook:?}") };
+        assert!(ended.insert(workspace.to_string()), "once");
+    }
+    assert_eq!(ended, workspaces);
+    // What the operator's programs were not told before the end, they are when it runs again.
+    let _server = Server::with(quick(), &flags).await;
+    let mut told = std::collections::BTreeSet::new();
+    while told != workspaces {
+        let body: Value = serde_json::from_str(receiver.next().await.text()).unwrap();
+        if body["type"] == "workspace_shutdown" {
+            told.insert(body["data"]["workspace"].as_str().unwrap().to_owned());
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

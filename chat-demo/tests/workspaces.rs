@@ -2,6 +2,7 @@
 
 mod support;
 
+use chat_demo::domain::coordinator::Hook;
 use serde_json::json;
 use support::{Server, Visitor, http, wide};
 
@@ -238,4 +239,44 @@ async fn a_program_of_a_member_is_told_in_json_and_nobody_else() {
     );
     assert_eq!(asked(&ada, "POST", "/announcements", "body=Lunch").await.0, 200);
     assert_eq!(asked(&bob, "POST", "/channels", "name=mine").await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_hundred_who_need_a_workspace_or_a_channel_at_once_start_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("chat.sqlite3");
+    let flags = ["--database", database.to_str().unwrap()];
+    let server = Server::with(wide(), &flags).await;
+    let (_, workspace, room) = server.team("Ada").await;
+    server.app.into_tree().stop().await;
+
+    // Another one, in which nothing runs yet.
+    let server = Server::with(wide(), &flags).await;
+    let mut hooks = server.app.hooks().listen().unwrap();
+    let mut asking = Vec::new();
+    for _ in 0..100 {
+        let (rooms, workspaces) = (server.app.rooms().clone(), server.app.workspaces().clone());
+        let (room, workspace) = (room.parse().unwrap(), workspace.parse().unwrap());
+        asking.push(tokio::spawn(async move {
+            let (room, workspace) = tokio::join!(rooms.ensure_started(room), workspaces.ensure_started(workspace));
+            room.unwrap();
+            workspace.unwrap();
+        }));
+    }
+    for asking in asking {
+        asking.await.unwrap();
+    }
+    for kind in ["rooms", "workspaces"] {
+        let snapshot = server.app.tree().snapshot();
+        let all = snapshot.find(&format!("chat-demo/services/{kind}")).unwrap();
+        let [one] = &*all.children else { panic!("one of the {kind}, not {}", all.children.len()) };
+        assert_eq!((one.incarnation, one.restarts), (1, 0));
+    }
+    let mut told = [hooks.recv().await.unwrap(), hooks.recv().await.unwrap()];
+    told.sort_by_key(|hook| matches!(hook, Hook::WorkspaceStarted { .. }));
+    assert!(matches!(told, [Hook::ChannelStarted { .. }, Hook::WorkspaceStarted { .. }]), "{told:?}");
+    assert!(hooks.is_empty());
+    let (nowhere, none) = ("22222222".parse().unwrap(), "W2222222".parse().unwrap());
+    assert!(server.app.rooms().ensure_started(nowhere).await.is_err());
+    assert!(server.app.workspaces().ensure_started(none).await.is_err());
 }

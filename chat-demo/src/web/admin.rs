@@ -8,31 +8,27 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::Web;
-use crate::domain::RoomCode;
 use crate::domain::notification::DeadLetter;
-use crate::domain::workspace::WorkspaceCode;
+use crate::kill;
 use crate::store::StoreError;
 
 const UNKNOWN: (StatusCode, &str) = (StatusCode::UNAUTHORIZED, "the admin token is missing or wrong\n");
 
-/// `POST /admin/rooms/{code}/kill`: kills the process of a room, as a crash would. Nobody in the room
-/// loses anything; that is what it is there to show.
-pub(super) async fn kill_room(
+/// `POST /admin/kill/{path}`: kills what has this path in the tree, as a crash would: `services/rooms/CODE` the process of a room,
+/// `services/message_buffer` the message buffer, `web` the endpoint, with the connection by which it was asked. Nobody loses
+/// anything; that is what it is there to show.
+pub(super) async fn kill(
     State(web): State<Web>,
-    Path(code): Path<String>,
+    Path(path): Path<String>,
     headers: HeaderMap,
 ) -> (StatusCode, &'static str) {
     if !is_operator(&web, &headers) {
         return UNKNOWN;
     }
-    let Ok(code) = code.parse::<RoomCode>() else {
-        return (StatusCode::NOT_FOUND, "that is not a room code\n");
-    };
-    if web.rooms.kill(code).await {
-        tracing::warn!(room = %code, "killed by the operator");
-        (StatusCode::OK, "killed\n")
-    } else {
-        (StatusCode::NOT_FOUND, "no process of this room runs\n")
+    tracing::warn!(path, "the operator kills");
+    match web.root.get() {
+        Some(root) if kill::kill(root, &path).await => (StatusCode::OK, "killed\n"),
+        _ => (StatusCode::NOT_FOUND, "nothing of this path runs\n"),
     }
 }
 
@@ -111,26 +107,6 @@ fn done(result: Result<bool, StoreError>, text: &'static str) -> Response {
 fn failed(error: &StoreError) -> Response {
     tracing::error!(error = error as &dyn std::error::Error, "a request of the operator failed");
     (StatusCode::SERVICE_UNAVAILABLE, "the store does not work now\n").into_response()
-}
-
-/// `POST /admin/workspaces/{code}/kill`: kills the process of a workspace, as [`kill_room`] does it.
-pub(super) async fn kill_workspace(
-    State(web): State<Web>,
-    Path(code): Path<String>,
-    headers: HeaderMap,
-) -> (StatusCode, &'static str) {
-    if !is_operator(&web, &headers) {
-        return UNKNOWN;
-    }
-    let Ok(code) = code.parse::<WorkspaceCode>() else {
-        return (StatusCode::NOT_FOUND, "that is not the code of a workspace\n");
-    };
-    if web.workspaces.kill(code).await {
-        tracing::warn!(workspace = %code, "killed by the operator");
-        (StatusCode::OK, "killed\n")
-    } else {
-        (StatusCode::NOT_FOUND, "no process of this workspace runs\n")
-    }
 }
 
 fn is_operator(web: &Web, headers: &HeaderMap) -> bool {

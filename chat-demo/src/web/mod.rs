@@ -25,7 +25,7 @@ pub(crate) mod socket;
 mod throttle;
 mod workspaces;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
@@ -35,6 +35,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use metrics_exporter_prometheus::PrometheusHandle;
 use registry::ServiceRegistry;
+use supervisor::SupervisorRef;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -89,6 +90,8 @@ pub(crate) struct Web {
     pub(crate) admin: Option<AdminToken>,
     /// Whether the operator may do what cannot be undone.
     pub(crate) destructive: bool,
+    /// The root of the tree, when all of it is up.
+    pub(crate) root: Arc<OnceLock<SupervisorRef>>,
     pub(crate) registry: ServiceRegistry,
     pub(crate) metrics: PrometheusHandle,
     /// Cancelled when the endpoint is to stop.
@@ -151,8 +154,7 @@ fn router(web: &Web) -> Router {
     }
     if web.admin.is_some() {
         own = own
-            .route("/admin/rooms/{code}/kill", post(admin::kill_room))
-            .route("/admin/workspaces/{code}/kill", post(admin::kill_workspace))
+            .route("/admin/kill/{*path}", post(admin::kill))
             .route("/admin/notifications", get(admin::notifications))
             .route("/admin/notifications/{number}/retry", post(admin::retry_notification))
             .route("/admin/notifications/{number}/discard", post(admin::discard_notification));

@@ -11,7 +11,7 @@ import {
 const { BASE, ADMIN_TOKEN, PICTURES } = process.env;
 
 async function kill(code) {
-  const response = await fetch(`${BASE}admin/rooms/${code}/kill`, {
+  const response = await fetch(`${BASE}admin/kill/services/rooms/${code}`, {
     method: "POST",
     headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
   });

@@ -105,7 +105,7 @@ await step("the process of the workspace is killed while both talk: nobody notic
   let kills = 0;
   for (let number = 0; number < 10; number += 1) {
     const page = number % 2 ? ada : bob;
-    const killing = fetch(`${BASE}admin/workspaces/${workspace}/kill`, {
+    const killing = fetch(`${BASE}admin/kill/services/workspaces/${workspace}`, {
       method: "POST",
       headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
     });

@@ -17,6 +17,7 @@ pub mod receiver;
 pub mod smtp;
 pub mod socket;
 pub mod talk;
+pub mod talker;
 #[cfg(feature = "tui")]
 pub mod terminal;
 #[cfg(feature = "tui")]
@@ -182,9 +183,7 @@ impl Visitor {
     }
 
     pub async fn kill(&self, code: &str) -> u16 {
-        let path = format!("/admin/rooms/{code}/kill");
-        let bearer = format!("Bearer {ADMIN_TOKEN}");
-        http::request(&self.address, "POST", &path, &[("authorization", &*bearer)], "").await.status
+        self.kill_path(&format!("services/rooms/{code}")).await
     }
 
     /// The code of the room that is the channel of this name, which is made if there is none.
@@ -195,8 +194,13 @@ impl Visitor {
     }
 
     pub async fn kill_workspace(&self, code: &str) -> u16 {
-        let path = format!("/admin/workspaces/{code}/kill");
+        self.kill_path(&format!("services/workspaces/{code}")).await
+    }
+
+    /// Kills what has this path in the tree.
+    pub async fn kill_path(&self, path: &str) -> u16 {
         let bearer = format!("Bearer {ADMIN_TOKEN}");
+        let path = format!("/admin/kill/{path}");
         http::request(&self.address, "POST", &path, &[("authorization", &*bearer)], "").await.status
     }
 

@@ -22,7 +22,7 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Opens a socket, or gives the status by which it was refused.
+    /// Opens a socket, or gives the status by which it was refused; 0 if the connection was lost.
     pub async fn open(address: &str, code: &str, cookie: &str, origin: Option<&str>) -> Result<Self, u16> {
         let stream = TcpStream::connect(address).await.expect("a connection");
         Self::over(stream, address, code, cookie, origin).await
@@ -46,7 +46,8 @@ impl Socket {
         match timeout(PATIENCE, client_async_with_config(request, stream, Some(config))).await.expect("in time") {
             Ok((stream, _)) => Ok(Self { stream, passed: VecDeque::new(), welcome: Value::Null }),
             Err(Error::Http(answer)) => Err(answer.status().as_u16()),
-            Err(error) => panic!("{error}"),
+            // The endpoint went away with it.
+            Err(_) => Err(0),
         }
     }
 

@@ -14,7 +14,7 @@ pub enum HookEvent {
     WorkspaceStarted,
     /// The process of a channel is up.
     ChannelStarted,
-    /// Nobody needs a workspace now, and its process ends.
+    /// The process of a workspace ends in order: nobody needs it now, or the program ends.
     WorkspaceShutdown,
 }
 
@@ -29,27 +29,42 @@ impl HookEvent {
     }
 }
 
+/// What the operator's programs are to be told, with the id by which they know what comes twice.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    id: SessionToken,
+    payload: String,
+}
+
+impl Announcement {
+    /// Tells of this event, now.
+    pub fn new(event: HookEvent, data: &Value) -> Self {
+        let payload = json!({ "type": event.as_str(), "timestamp": UnixMillis::now(), "data": data }).to_string();
+        Self { id: SessionToken::random(), payload }
+    }
+}
+
 impl Notifications {
-    /// Tells all programs of the operator, one after the other for each event and behind everything more urgent. When it
-    /// returns, it is stored, and goes out whatever is killed then. Without `--hook-url` nothing is done.
+    /// Tells all programs of the operator, one after the other for each announcement and behind everything more urgent. When it
+    /// returns, all of them are stored, and go out whatever is killed then. Without `--hook-url` nothing is done.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the store does not work now, and nobody is told.
-    pub async fn announce(&self, event: HookEvent, data: Value) -> Result<(), StoreError> {
+    /// [`StoreError`] when the store does not work now. Asking again with the same announcements stores nothing twice that waits; what
+    /// has gone out meanwhile does so once more, under the same id.
+    pub async fn announce(&self, announcements: &[Announcement]) -> Result<(), StoreError> {
         if self.hooks.is_empty() {
             return Ok(());
         }
-        let payload = json!({ "type": event.as_str(), "timestamp": UnixMillis::now(), "data": data }).to_string();
-        let token = SessionToken::random();
-        let to = |(index, url): (usize, &String)| NewDelivery {
-            id: format!("hook-{}-{index}", token.as_str()),
+        let to = |announcement: &Announcement, (index, url): (usize, &String)| NewDelivery {
+            id: format!("hook-{}-{index}", announcement.id.as_str()),
             priority: Priority::Low,
             way: Way::Hook,
             target: None,
             address: url.clone(),
-            payload: payload.clone(),
+            payload: announcement.payload.clone(),
         };
-        self.enqueue(self.hooks.iter().enumerate().map(to).collect()).await
+        let each = |announcement| self.hooks.iter().enumerate().map(move |hook| to(announcement, hook));
+        self.enqueue(announcements.iter().flat_map(each).collect()).await
     }
 }

@@ -39,7 +39,7 @@ use self::courier::{Content, Letter};
 pub use self::delivery::{DeadLetter, Delivery, NewDelivery, Priority, Way, WaySetting};
 #[cfg(feature = "email")]
 pub use self::email::MailError;
-pub use self::hook::HookEvent;
+pub use self::hook::{Announcement, HookEvent};
 pub use self::logic::Load;
 use self::server::{NotificationMessage, NotificationServer};
 pub(crate) use self::settings::AddError;

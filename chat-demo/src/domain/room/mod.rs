@@ -346,6 +346,15 @@ impl Rooms {
         Ok((membership, welcome?))
     }
 
+    /// Starts the process of a room if it sleeps. Any number of callers start one between them.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError`]: there is no such room, or it does not come up.
+    pub async fn ensure_started(&self, code: RoomCode) -> Result<(), JoinError> {
+        Ok(self.room(code).await.map(drop)?)
+    }
+
     /// Whether rooms can be started.
     pub fn is_ready(&self) -> bool {
         self.namespace.with(ROOMS, DynamicSupervisorRef::is_running).unwrap_or(false)
@@ -355,18 +364,6 @@ impl Rooms {
     pub(crate) fn monitor(namespace: &Namespace, period: Duration) -> Result<Monitor, MonitorError> {
         let runs = async |rooms: DynamicSupervisorRef| rooms.is_running().then_some(()).ok_or("it is being restarted");
         namespace.monitor(ROOMS).check(runs).every(period)
-    }
-
-    /// Kills the process of a room, as a crash would, and waits for its end; false if none runs.
-    pub async fn kill(&self, code: RoomCode) -> bool {
-        let Ok(rooms) = self.namespace.lookup(ROOMS) else { return false };
-        let Ok(room) = self.namespace.lookup::<ServerRef<RoomServer>>(&*name(code)) else { return false };
-        let (room, incarnation) = (room.child(), room.incarnation());
-        if rooms.kill_child(&room).is_err() {
-            return false;
-        }
-        room.ended(incarnation).await;
-        true
     }
 
     /// The process of a room, started if it sleeps.

@@ -9,6 +9,7 @@ use super::*;
 use crate::domain::buffer::MessageBuffer;
 use crate::domain::presence::Presences;
 use crate::domain::{AddressError, DisplayName, PersonId};
+use crate::kill::kill;
 use crate::store::{Gate, Location, NewSession, Place, SessionToken, sqlite};
 
 struct Fixture {
@@ -16,7 +17,7 @@ struct Fixture {
     code: RoomCode,
     gate: Arc<Gate>,
     namespace: TestNamespace,
-    _tree: Tree<SupervisorRef>,
+    tree: Tree<SupervisorRef>,
 }
 
 /// A tree with a store and one room, which sleeps.
@@ -35,7 +36,7 @@ async fn fixture(name: &str, limits: Limits) -> Fixture {
         .unwrap();
     let rooms = Rooms::new(namespace.clone(), store, buffer, Presences::new(namespace.clone()), limits);
     let code = rooms.create().await.unwrap();
-    Fixture { rooms, code, gate, namespace, _tree: tree }
+    Fixture { rooms, code, gate, namespace, tree }
 }
 
 fn person(id: i64, name: &str) -> Person {
@@ -50,6 +51,11 @@ async fn post(fixture: &Fixture, id: &str) -> Result<Posted, PostError> {
 impl Fixture {
     async fn join(&self, id: i64, name: &str) -> (Membership, Welcome) {
         self.rooms.join(self.code, person(id, name), None).await.unwrap()
+    }
+
+    /// Kills the process of a room; false if none runs.
+    async fn kill(&self, code: RoomCode) -> bool {
+        kill(&self.tree, &format!("rooms/{code}")).await
     }
 
     /// Whether a process of the room runs.
@@ -139,7 +145,7 @@ async fn a_killed_room_tells_its_connections_and_comes_back() {
     let fixture = fixture("kill", Limits::default()).await;
     let (mut ada, _) = fixture.join(1, "Ada").await;
     post(&fixture, "client-a").await.unwrap();
-    assert!(fixture.rooms.kill(fixture.code).await);
+    assert!(fixture.kill(fixture.code).await);
     assert!(matches!(ada.next().await, Ok(Event::Message(message)) if message.seq == Seq(1)), "said before the end");
     assert!(matches!(ada.next().await, Err(Closed::Ended)));
     assert_eq!(post(&fixture, "client-b").await.unwrap().seq, Seq(2));
@@ -204,7 +210,7 @@ async fn a_full_room_and_one_that_is_not_there() {
         fixture.rooms.post(nowhere, person(2, "Bob"), id, Kind::Text, body).await,
         Err(PostError::Unknown)
     ));
-    assert!(!fixture.rooms.kill(nowhere).await);
+    assert!(!fixture.kill(nowhere).await);
 }
 
 #[tokio::test(start_paused = true)]
@@ -267,7 +273,7 @@ async fn parts_of_the_program_hear_what_happens_over_all_incarnations_and_nothin
     fixture.rooms.change(fixture.code, PersonId(1), Seq(1), None).await.unwrap();
     assert!(matches!(heard.recv().await, Ok(Event::Changed(message)) if message.seq == Seq(1)));
 
-    assert!(fixture.rooms.kill(fixture.code).await);
+    assert!(fixture.kill(fixture.code).await);
     post(&fixture, "client-b").await.unwrap();
     assert!(matches!(heard.recv().await, Ok(Event::Message(message)) if message.seq == Seq(2)));
     assert!(elsewhere.try_recv().is_err());

@@ -355,18 +355,6 @@ impl Workspaces {
         namespace.monitor(WORKSPACES).optional().check(runs).every(period)
     }
 
-    /// Kills the process of a workspace, as a crash would, and waits for its end; false if none runs.
-    pub async fn kill(&self, code: WorkspaceCode) -> bool {
-        let Ok(all) = self.namespace.lookup(WORKSPACES) else { return false };
-        let Ok(workspace) = self.namespace.lookup::<ServerRef<WorkspaceServer>>(&*name(code)) else { return false };
-        let (workspace, incarnation) = (workspace.child(), workspace.incarnation());
-        if all.kill_child(&workspace).is_err() {
-            return false;
-        }
-        workspace.ended(incarnation).await;
-        true
-    }
-
     /// Asks its process, and asks again if that went away with the question or the store failed, until patience is over.
     async fn ask<T: Send + 'static>(
         &self,

@@ -179,7 +179,6 @@ impl WorkspaceServer {
             return Flow::Continue;
         }
         tracing::info!(workspace = %self.code, "nobody needs the workspace any more");
-        self.hooks.tell(Hook::WorkspaceShutdown { workspace: self.code });
         Flow::Stop(ExitReason::Normal)
     }
 }
@@ -236,6 +235,13 @@ impl Server for WorkspaceServer {
         }
         self.arm(cx);
         Ok(Flow::Continue)
+    }
+
+    async fn terminate(&mut self, reason: &ExitReason) {
+        // Not when it fails: then it is up again in a moment.
+        if reason.is_clean() {
+            self.hooks.tell(Hook::WorkspaceShutdown { workspace: self.code });
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use supervisor::{Strategy, Supervisor, SupervisorRef, Tree};
 use tokio::time::{Instant, advance, timeout};
 
 use super::*;
+use crate::kill::kill;
 use crate::store::{Location, NewSession, Place, SessionToken, sqlite};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -53,6 +54,11 @@ fn channel(text: &str) -> ChannelName {
 }
 
 impl Fixture {
+    /// Kills the process of the workspace; false if none runs.
+    async fn kill(&self) -> bool {
+        kill(&self.tree, &format!("workspaces/{}", self.code)).await
+    }
+
     /// Whether a process of the workspace runs.
     fn is_awake(&self) -> bool {
         self.namespace.lookup::<ServerRef<WorkspaceServer>>(&*name(self.code)).is_ok()
@@ -219,7 +225,7 @@ async fn a_killed_workspace_loses_nothing_and_knows_again_who_is_there() {
     }
     let before = fixture.view(&fixture.ada).await.unwrap();
     assert_eq!(before.2, [fixture.ada.id]);
-    assert!(fixture.workspaces.kill(fixture.code).await);
+    assert!(fixture.kill().await);
     // At once, while it is being restarted.
     assert_eq!(fixture.workspaces.open(fixture.code, fixture.bob.id, channel("random")).await.unwrap(), opened);
     assert_eq!(fixture.next().await.0, WorkspaceEvent::Started);
@@ -250,7 +256,7 @@ async fn wishes_survive_that_the_process_is_killed_under_them() {
         .collect();
     let mut kills = 0;
     while !wishing.iter().all(|wish| wish.is_finished()) {
-        kills += u32::from(kills < 15 && workspaces.kill(code).await);
+        kills += u32::from(kills < 15 && fixture.kill().await);
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert!(kills >= 3, "{kills} kills are no test");
