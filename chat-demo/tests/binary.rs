@@ -9,6 +9,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use support::binary::Running;
 use support::files::{asked_to_scan, form, head, left, send};
 use support::{Visitor, binary, program};
@@ -133,6 +134,71 @@ async fn a_disk_without_room_is_said_and_people_talk_on() {
     assert_eq!(socket.next_of("stored").await["seq"], 1);
     assert_eq!(send(&ada, &code, "file-0002", "small.bin", b"small").await.0, 200, "there is room for this one");
     assert_eq!(left(&files), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_without_room_is_said_and_what_was_stored_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("chat.sqlite3");
+    // No file may grow beyond 1 or 2 MB, as some shells count, until more is allowed.
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -S -f 2048; exec \"$0\" \"$@\""])
+        .arg(binary::chat_demo([""; 0]).get_program());
+    limited.args(["--port", "0", "--store-patience", "1s", "--health-period", "100ms"]);
+    limited.args(["--post-burst", "100000", "--person-burst", "100000", "--room-burst", "100000"]);
+    limited.args(["--database", database.to_str().unwrap()]);
+    let running = Running::spawn(limited);
+    let (ada, code) = running.founder("Ada").await;
+    let mut socket = ada.join(&code, 0).await;
+    let line = |n: u64| format!("line {n} {}", "word ".repeat(700));
+    let mut said = 0;
+    let refused = loop {
+        socket.post(&format!("line-{:05}", said + 1), &line(said + 1)).await;
+        let answer = loop {
+            let frame = socket.next().await;
+            if frame["type"] == "stored" || frame["type"] == "refused" {
+                break frame;
+            }
+        };
+        if answer["type"] == "refused" {
+            break answer;
+        }
+        said += 1;
+        assert_eq!(answer["seq"], said);
+        assert!(said < 2000, "there is no end to the room");
+    };
+    assert_eq!((&refused["reason"], &refused["retry_ms"]), (&"unavailable".into(), &2000.into()), "{refused}");
+    assert!(refused["text"].as_str().unwrap().contains("could not be stored"), "{refused}");
+    socket.edit("edit-0001", 1, "other words").await;
+
+    // Whoever reads goes on: pages, the past, search, and a socket.
+    let page = ada.get(&format!("/rooms/{code}")).await;
+    assert!(page.status == 200 && page.body.contains(&format!("line {said} ")), "{}", page.body);
+    let past = ada.get(&format!("/rooms/{code}/messages?before={said}")).await;
+    assert!(past.status == 200 && past.body.contains(&format!("line {} ", said - 1)), "{}", past.body);
+    let found = ada.get("/search?q=line").await;
+    assert!(found.status == 200 && found.body.contains(&format!("#m-{said}\"")), "{}", found.body);
+    assert_eq!(ada.join(&code, 0).await.welcome["last"], said);
+    let metrics = async || ada.get("/metrics").await.body;
+    let told = metrics().await;
+    for line in ["chat_refused_total{reason=\"unavailable\"} 1", "chat_buffer_failing 1"] {
+        assert!(told.lines().any(|found| found == line), "{line}\n{told}");
+    }
+
+    // There is room again: what was not stored is sent once more, and all of it is there once.
+    let process = Pid::from_raw(running.child.id().try_into().unwrap());
+    prlimit(process, Resource::Fsize, Rlimit { current: None, maximum: None }).unwrap();
+    assert_eq!(socket.next_of("done").await["id"], "edit-0001", "what waited for room is done");
+    for _ in 0..2 {
+        socket.post(&format!("line-{:05}", said + 1), &line(said + 1)).await;
+        assert_eq!(socket.next_of("stored").await["seq"], said + 1);
+    }
+    let heard = ada.join(&code, 0).await.messages(usize::try_from(said + 1).unwrap()).await;
+    assert!(heard.iter().map(|(seq, _)| *seq).eq(1..=said + 1), "each once, in order");
+    assert!(heard[1..].iter().all(|(seq, body)| *body == line(*seq).trim_end()), "and as it was said");
+    assert_eq!(heard[0].1, "other words");
+    assert!(metrics().await.lines().any(|line| line == "chat_buffer_failing 0"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -185,23 +185,35 @@ async fn two_hundred_are_back_within_250_ms_when_their_room_is_killed() {
     assert!(slowest < bound(Duration::from_millis(250), 40), "{slowest:?}");
 }
 
-/// Has `each` people in each of `rooms` say something as soon as what they said before is stored, for a while: posts a second,
-/// and how long the one in the middle and the one of a hundred that took longest took.
-async fn posts(server: &Server, rooms: usize, each: usize, time: Duration) -> (f64, Duration, Duration) {
-    let mut codes: Vec<RoomCode> = Vec::new();
-    for _ in 0..rooms {
+/// So many open rooms.
+async fn open_rooms(server: &Server, count: usize) -> Vec<RoomCode> {
+    let mut codes = Vec::new();
+    for _ in 0..count {
         codes.push(server.app.rooms().create().await.expect("a room"));
     }
+    codes
+}
+
+/// Has somebody in each of `rooms`, over `each` connections, say something as soon as what was said over that before is stored, for a
+/// while: posts a second, and how long the one in the middle and the one of a hundred that took longest took.
+async fn posts(
+    server: &Server,
+    rooms: &[RoomCode],
+    each: usize,
+    author: PersonId,
+    time: Duration,
+) -> (f64, Duration, Duration) {
+    // What is said again under the same name is not stored again.
+    let run: u32 = rand::random();
     let started = Instant::now();
     let mut talks = Vec::new();
-    for person in 0..rooms * each {
-        let (rooms, code) = (server.app.rooms().clone(), codes[person / each]);
+    for talker in 0..rooms.len() * each {
+        let (code, rooms) = (rooms[talker / each], server.app.rooms().clone());
         talks.push(tokio::spawn(async move {
-            let author =
-                Person { id: PersonId(i64::try_from(person).unwrap() + 1), name: DisplayName::parse("Ada").unwrap() };
+            let author = Person { id: author, name: DisplayName::parse("Ada").unwrap() };
             let mut took = Vec::new();
             while started.elapsed() < time {
-                let id = ClientId::parse(&format!("post-{:08}", took.len())).unwrap();
+                let id = ClientId::parse(&format!("{run}-{talker:04}-{:06}", took.len())).unwrap();
                 let body = Body::parse("Somebody says something of a usual length here.").unwrap();
                 let said = Instant::now();
                 rooms.post(code, author.clone(), id, Kind::Text, body).await.expect("it is stored");
@@ -239,6 +251,33 @@ async fn posts_per_second() {
 
 async fn measure(kept: &str, flags: &[&str], rooms: usize, each: usize) {
     let server = Server::with(wide(), flags).await;
-    let (rate, median, late) = posts(&server, rooms, each, Duration::from_secs(3)).await;
+    let codes = open_rooms(&server, rooms).await;
+    let (rate, median, late) = posts(&server, &codes, each, PersonId(1), Duration::from_secs(3)).await;
     println!("{kept}: {rooms} rooms, {each} people in each: {rate:.0} posts/s, p50 {median:?}, p99 {late:?}");
+}
+
+/// What it costs that each message to a channel is admitted by the store: beside messages to open rooms, which need no such question.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures: it wants a release build and a quiet machine"]
+async fn posts_per_second_to_channels() {
+    let time = Duration::from_secs(3);
+    for kept in ["memory", "a file"] {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let database = folder.path().join("chat.sqlite3");
+        let flags = if kept == "memory" { vec!["--memory"] } else { vec!["--database", database.to_str().unwrap()] };
+        for (rooms, each) in [(1, 1), (1, 64), (20, 4)] {
+            let server = Server::with(wide(), &flags).await;
+            let (ada, workspace, general) = server.team("Ada").await;
+            let author = PersonId(ada.join(&general, 0).await.welcome["you"]["id"].as_i64().unwrap());
+            let mut channels = vec![general.parse().unwrap()];
+            for n in 1..rooms {
+                channels.push(ada.channel(&workspace, &format!("channel-{n}")).await.parse().unwrap());
+            }
+            let open = open_rooms(&server, rooms).await;
+            for (kind, codes) in [("open rooms", &open), ("channels", &channels), ("open rooms", &open)] {
+                let (rate, median, late) = posts(&server, codes, each, author, time).await;
+                println!("{kept}: {rooms} {kind}, {each} at once: {rate:.0} posts/s, p50 {median:?}, p99 {late:?}");
+            }
+        }
+    }
 }

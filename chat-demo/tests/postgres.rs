@@ -4,10 +4,16 @@
 mod support;
 
 use std::process::Stdio;
+use std::time::Duration;
 
+use support::binary::Running;
 use support::postgres::Postgres;
+use support::socket::Socket;
 use support::talk::kill_children_under_load;
-use support::{Server, binary, wide};
+use support::{PATIENCE, Server, binary, wide};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_crashes_and_comes_back_loses_nothing() {
@@ -35,6 +41,91 @@ async fn a_database_that_crashes_and_comes_back_loses_nothing() {
     assert_eq!(ada.kill(&code).await, 200);
     let mut late = ada.join(&code, 0).await;
     assert_eq!(late.messages(5).await[1].1, "line 2");
+}
+
+/// Says one thing, again whenever it is refused and `again` says so; the number by which it is stored.
+async fn say(
+    mut socket: Socket,
+    n: usize,
+    refused: mpsc::Sender<()>,
+    mut again: watch::Receiver<bool>,
+) -> (usize, u64) {
+    loop {
+        socket.post(&format!("say-{n:05}"), &format!("line {n}")).await;
+        let answer = loop {
+            let frame = socket.next().await;
+            if frame["type"] == "stored" || frame["type"] == "refused" {
+                break frame;
+            }
+        };
+        if answer["type"] == "stored" {
+            return (n, answer["seq"].as_u64().unwrap());
+        }
+        assert_eq!((&answer["reason"], &answer["retry_ms"]), (&"busy".into(), &500.into()), "{answer}");
+        let _ = refused.try_send(());
+        again.wait_for(|again| *again).await.unwrap();
+        // As it was told.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_away_fills_the_buffer_and_no_more_and_has_everything_once_when_it_is_back() {
+    const PLACES: usize = 40;
+    const PEOPLE: usize = 100;
+    let Some(database) = Postgres::start() else { return };
+    let (url, places) = (database.database(), PLACES.to_string());
+    let mut flags = vec!["--port", "0", "--database-url", &url, "--buffer", &places, "--store-patience", "60s"];
+    flags.extend([
+        "--address-sockets",
+        "1000",
+        "--post-burst",
+        "1000",
+        "--person-burst",
+        "1000",
+        "--room-burst",
+        "1000",
+    ]);
+    let running = Running::start(&flags);
+    let (ada, code) = running.founder("Ada").await;
+    let mut sockets = Vec::new();
+    for _ in 0..PEOPLE {
+        sockets.push(ada.join(&code, 0).await);
+    }
+    tokio::task::block_in_place(|| database.crash());
+    let (refused, mut refusals) = mpsc::channel(PEOPLE);
+    let (back, again) = watch::channel(false);
+    let mut talk = JoinSet::new();
+    for (n, socket) in sockets.into_iter().enumerate() {
+        talk.spawn(say(socket, n, refused.clone(), again.clone()));
+    }
+    for _ in PLACES..PEOPLE {
+        timeout(PATIENCE, refusals.recv()).await.expect("whoever has no place is told").unwrap();
+    }
+    let metrics = ada.get("/metrics").await.body;
+    for line in [
+        format!("chat_refused_total{{reason=\"busy\"}} {}", PEOPLE - PLACES),
+        format!("chat_buffer_messages{{state=\"unstored\"}} {PLACES}"),
+        format!("chat_buffer_capacity_messages {PLACES}"),
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
+    }
+    assert!(refusals.try_recv().is_err() && talk.try_join_next().is_none(), "the others wait");
+    tokio::task::block_in_place(|| database.resume());
+    // The places are free again as soon as what they were for is stored.
+    let mut stored = Vec::new();
+    while stored.len() < PLACES {
+        stored.push(timeout(PATIENCE, talk.join_next()).await.expect("stored in time").unwrap().unwrap());
+    }
+    back.send_replace(true);
+    while let Some(one) = timeout(PATIENCE, talk.join_next()).await.expect("stored in time") {
+        stored.push(one.unwrap());
+    }
+    let heard = ada.join(&code, 0).await.messages(PEOPLE).await;
+    assert!(heard.iter().map(|(seq, _)| *seq).eq(1..=PEOPLE as u64), "each once, without a gap: {heard:?}");
+    for (n, seq) in stored {
+        assert_eq!(heard[usize::try_from(seq).unwrap() - 1].1, format!("line {n}"), "acknowledged as {seq}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

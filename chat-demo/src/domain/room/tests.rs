@@ -10,7 +10,7 @@ use crate::domain::buffer::MessageBuffer;
 use crate::domain::presence::Presences;
 use crate::domain::{AddressError, DisplayName, PersonId};
 use crate::kill::kill;
-use crate::store::{Gate, Location, NewSession, Place, SessionToken, sqlite};
+use crate::store::{Gate, Location, NewSession, Page, Place, SessionToken, sqlite};
 
 struct Fixture {
     rooms: Rooms,
@@ -277,4 +277,81 @@ async fn parts_of_the_program_hear_what_happens_over_all_incarnations_and_nothin
     post(&fixture, "client-b").await.unwrap();
     assert!(matches!(heard.recv().await, Ok(Event::Message(message)) if message.seq == Seq(2)));
     assert!(elsewhere.try_recv().is_err());
+}
+
+/// Has Ada's first message say something else, in a task that has come as far as it comes.
+async fn edit(fixture: &Fixture, body: &str) -> tokio::task::JoinHandle<Result<(), ChangeError>> {
+    let (rooms, code, body) = (fixture.rooms.clone(), fixture.code, Body::parse(body).unwrap());
+    let task = tokio::spawn(async move { rooms.change(code, PersonId(1), Seq(1), Some(body)).await });
+    settle().await;
+    task
+}
+
+async fn last_revision(fixture: &Fixture) -> Revision {
+    let entry = fixture.rooms.enter(fixture.code, None).await.unwrap();
+    fixture.rooms.last_revision(&entry).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_waits_for_a_store_that_is_away_and_is_made_once() {
+    let fixture = fixture("edit-waits", Limits::default()).await;
+    let (mut ada, _) = fixture.join(1, "Ada").await;
+    post(&fixture, "client-a").await.unwrap();
+    fixture.gate.refuse(true);
+    let first = edit(&fixture, "hello again").await;
+    advance(Duration::from_secs(5)).await;
+    settle().await;
+    // Whoever has heard nothing asks once more, over another connection.
+    let again = edit(&fixture, "hello again").await;
+    assert!(!first.is_finished() && !again.is_finished(), "nobody is told what is not stored");
+    assert_eq!(last_revision(&fixture).await, Revision(0));
+    fixture.gate.refuse(false);
+    first.await.unwrap().unwrap();
+    again.await.unwrap().unwrap();
+    assert_eq!(last_revision(&fixture).await, Revision(1), "it is one change");
+    let mut heard = Vec::new();
+    while let Ok(event) = tokio::time::timeout(Duration::from_secs(60), ada.next()).await {
+        if let Event::Changed(message) = event.unwrap() {
+            heard.push((message.revision, message.body.as_str().to_owned()));
+        }
+    }
+    assert_eq!(heard, [(Revision(1), "hello again".to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_that_the_store_does_not_take_is_given_up_in_time() {
+    let fixture = fixture("edit-given-up", Limits::default()).await;
+    post(&fixture, "client-a").await.unwrap();
+    fixture.gate.refuse(true);
+    let begun = Instant::now();
+    let given_up = edit(&fixture, "hello again").await.await.unwrap();
+    assert!(matches!(given_up, Err(ChangeError::NotStored)), "{given_up:?}");
+    let (patience, took) = (Limits::default().rejoin, begun.elapsed());
+    assert!(took <= patience && took + Duration::from_secs(2) > patience, "{took:?}");
+    fixture.gate.refuse(false);
+    edit(&fixture, "hello again").await.await.unwrap().unwrap();
+    assert_eq!(last_revision(&fixture).await, Revision(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_edits_wait_and_the_next_one_is_told_that_the_room_is_busy() {
+    let fixture = fixture("edit-busy", Limits { unstored_messages: 3, ..Limits::default() }).await;
+    post(&fixture, "client-a").await.unwrap();
+    fixture.gate.open(false);
+    let mut waiting = Vec::new();
+    // One is with the store, and three wait.
+    for n in 1..=4 {
+        waiting.push(edit(&fixture, &format!("hello {n}")).await);
+    }
+    let refused = edit(&fixture, "hello 5").await;
+    assert!(waiting.iter().all(|edit| !edit.is_finished()));
+    assert!(matches!(refused.await.unwrap(), Err(ChangeError::Busy)));
+    fixture.gate.open(true);
+    for edit in waiting {
+        edit.await.unwrap().unwrap();
+    }
+    assert_eq!(last_revision(&fixture).await, Revision(4), "each of them, and no other");
+    let entry = fixture.rooms.enter(fixture.code, None).await.unwrap();
+    let history = fixture.rooms.history(&entry, Page::Latest { limit: 1 }).await.unwrap();
+    assert_eq!(history[0].body.as_str(), "hello 4", "in the order in which they came");
 }

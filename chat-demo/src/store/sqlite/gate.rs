@@ -1,4 +1,4 @@
-//! What stands in the way of messages to be stored, for tests: a store that is slow, or takes nothing.
+//! What stands in the way of messages to be stored or changed, for tests: a store that is slow, or takes nothing.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,18 +30,22 @@ impl Gate {
         self.refuses.store(refuses, Ordering::Relaxed);
     }
 
-    /// How many messages there were in each write that went through.
+    /// How many new messages there were in each write that went through.
     pub(crate) fn passed(&self) -> Vec<usize> {
         self.passed.lock().unwrap().clone()
     }
 
     /// Whether the request may go on, once it may come to it.
     pub(super) async fn pass(&self, request: &Request) -> bool {
-        let Request::Append { batch, .. } = request else { return true };
+        let messages = match request {
+            Request::Append { batch, .. } => Some(batch.iter().map(|(_, drafts)| drafts.len()).sum()),
+            Request::Change { .. } => None,
+            _ => return true,
+        };
         let _ = self.open.subscribe().wait_for(|open| *open).await;
         let refuses = self.refuses.load(Ordering::Relaxed);
-        if !refuses {
-            self.passed.lock().unwrap().push(batch.iter().map(|(_, drafts)| drafts.len()).sum());
+        if let Some(messages) = messages.filter(|_| !refuses) {
+            self.passed.lock().unwrap().push(messages);
         }
         !refuses
     }
