@@ -113,6 +113,14 @@ async fn what_is_on_its_way_sent_failed_and_tried_again_is_shown_and_drafts_stay
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_page_on_the_way_in_is_accessible_and_fits() {
+    let Some(mut test) = script("entrance.mjs") else { return };
+    let server = Server::with_limits(chat_demo::config::Limits::default()).await;
+    test.env("BASE", server.app.url());
+    tokio::task::block_in_place(|| program::run(&mut test));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_accessible_and_fits() {
     let Some(mut test) = script("pages.mjs") else { return };
     let mut flags = vec!["--memory"];

@@ -129,6 +129,20 @@ export async function tabbed(page, where) {
   assert.ok(seen.size > 0, `${where}: nothing is reached by Tab`);
 }
 
+/** A page, which is answered with this status and has this heading. */
+export async function shown(page, base, path, heading, status = 200) {
+  const answer = await page.goto(`${base}${path}`);
+  assert.equal(answer.status(), status, path);
+  await checked(page, heading);
+}
+
+export async function checked(page, heading) {
+  assert.match(await page.locator("h1").textContent(), heading);
+  const name = new URL(page.url()).pathname;
+  await everywhere(page, `${name} ${heading}`);
+  await tabbed(page, `${name} ${heading}`);
+}
+
 /** A picture of the page, if pictures are wanted. */
 export async function picture(page, name) {
   if (PICTURES) await page.screenshot({ path: `${PICTURES}/${name}.png` });
