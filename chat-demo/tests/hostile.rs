@@ -190,7 +190,7 @@ async fn over_forms(who: Visitor, code: String, seed: u64) {
         "/account/password",
         "/account/notifications",
         "/notifications",
-        "/admin/rooms/CODE/kill",
+        "/admin/kill/services/rooms/CODE",
         "/assets/../../Cargo.toml",
         "/assets/x/client.js",
     ];
