@@ -1,5 +1,6 @@
 //! `cargo run --release -p chat-demo` and a browser are all it takes.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use chat_demo::config::{Config, ConfigError, LogFormat};
@@ -28,7 +29,8 @@ async fn main() -> ExitCode {
     for quiet in TELLTALES {
         filter = filter.add_directive(quiet.parse().expect("a directive"));
     }
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
+    let coloured = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(coloured).with_env_filter(filter);
     match layered.config.log_format {
         LogFormat::Json => log.json().init(),
         _ => log.init(),

@@ -85,6 +85,7 @@ fn a_wrong_file_is_refused_in_one_line_that_says_where() {
         ("port = [1, 2]", "port: it has one value"),
         ("memory = 'perhaps'", "memory: "),
         ("admin_token = 'short'", "at least 16 characters"),
+        ("origin = ['http://a']", "there is no such setting; in a file it is called origins"),
         ("port = 1979-05-27", "port: give a text, a number"),
         ("[limits]\noutbox = 0", "limits.outbox: "),
         ("[limits]\nping = '0s'", "longer than 0"),
@@ -98,6 +99,37 @@ fn a_wrong_file_is_refused_in_one_line_that_says_where() {
     }
     let said = load(Path::new("/no/such/file.toml"), &[]).unwrap_err().to_string();
     assert!(said.contains("/no/such/file.toml") && said.contains("--config"), "{said}");
+}
+
+#[test]
+fn what_is_of_no_use_alone_is_refused_wherever_it_is_said() {
+    let mut texts: Vec<(&str, &str, &str)> = Vec::new();
+    if cfg!(feature = "webhooks") {
+        texts.push(("hook_urls = ['https://example.org/hook']", "--hook-url=https://example.org/hook", "secret"));
+    }
+    if cfg!(feature = "email") {
+        texts.push(("smtp_url = 'smtp://localhost'", "--smtp-url=smtp://localhost", "from"));
+        texts.push(("smtp_user = 'chat'", "--smtp-user=chat", "password"));
+    }
+    for (text, flag, needed) in texts {
+        let said = load(file(text).path(), &[]).unwrap_err().to_string();
+        assert!(said.contains("of no use without") && said.contains(needed), "{text}: {said}");
+        let said = load(file("port = 4000").path(), &[flag]).unwrap_err().to_string();
+        assert!(said.contains(needed), "{flag}: {said}");
+    }
+}
+
+#[test]
+fn a_secret_that_is_refused_is_not_printed() {
+    let in_file = load(file("admin_token = 'sesame'").path(), &[]).unwrap_err().to_string();
+    let by_flag = load(file("port = 4000").path(), &["--admin-token", "sesame"]).unwrap_err().to_string();
+    let by_environment = binary::chat_demo(["--memory"]).env("CHAT_ADMIN_TOKEN", "sesame").output().unwrap();
+    let by_environment = String::from_utf8(by_environment.stderr).unwrap();
+    for said in [in_file, by_flag, by_environment] {
+        assert!(said.contains("at least 16 characters") && !said.contains("sesame"), "{said}");
+    }
+    let port = load(file("port = 4000").path(), &["--port", "abc"]).unwrap_err().to_string();
+    assert!(port.contains("abc"), "what is no secret is shown: {port}");
 }
 
 #[test]
@@ -119,6 +151,7 @@ fn the_log_can_be_read_by_machines() {
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
+    assert!(!line.contains('\u{1b}'), "colours are for terminals");
     let event: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
     assert!(event["fields"].is_object() && event["level"] == "INFO", "{line}");
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 use thiserror::Error;
@@ -50,6 +51,14 @@ pub enum ConfigError {
         /// What is wrong there.
         message: String,
     },
+    /// A setting is of no use without another one.
+    #[error("{setting} is of no use without {needed}: set that too")]
+    Alone {
+        /// The setting.
+        setting: &'static str,
+        /// The other one.
+        needed: &'static str,
+    },
     /// A setting in the file is unknown or has a wrong value.
     #[error("{}: {key}: {message}", path.display())]
     Setting {
@@ -75,13 +84,34 @@ impl Config {
         if let Some(path) = first.ok().and_then(|matches| matches.get_one::<PathBuf>("config").cloned()) {
             command = with_file(command, &path)?;
         }
-        let matches = command.try_get_matches_from(&arguments)?;
+        let matches = command.try_get_matches_from(&arguments).map_err(without_secret)?;
         let mut config = Self::from_arg_matches(&matches)?;
+        // What comes from the file is a default to the parser, of which it requires nothing else.
+        if let Some((setting, needed)) = config.outlets.alone() {
+            return Err(ConfigError::Alone { setting, needed });
+        }
         // A database that was asked for by a flag outweighs a file that says `memory`.
         let said = |id| matches.value_source(id).is_some_and(|source| source != ValueSource::DefaultValue);
         config.memory &= said("memory") || !said("database");
         Ok(Layered { config, matches })
     }
+}
+
+/// The same refusal, without the secret that it is about.
+fn without_secret(mut error: clap::Error) -> clap::Error {
+    let is_about = |arg: &Arg| match (error.get(ContextKind::InvalidArg), arg.get_long()) {
+        (Some(ContextValue::String(told)), Some(long)) => told.split(' ').next() == Some(&*format!("--{long}")),
+        _ => false,
+    };
+    if Config::command().get_arguments().any(|arg| arg.is_hide_env_values_set() && is_about(arg)) {
+        error = without_value(error);
+    }
+    error
+}
+
+fn without_value(mut error: clap::Error) -> clap::Error {
+    error.insert(ContextKind::InvalidValue, ContextValue::String("…".into()));
+    error
 }
 
 impl Layered {
@@ -140,7 +170,15 @@ fn with_file(mut command: Command, path: &Path) -> Result<Command, ConfigError> 
         let (id, in_limits) = key.strip_prefix("limits.").map_or((&*key, false), |id| (id, true));
         let known = |arg: &&Arg| arg.get_id() == id && is_limit(arg) == in_limits && !NOT_KEPT.contains(&id);
         let Some(arg) = command.get_arguments().find(known).cloned() else {
-            return Err(wrong("there is no such setting; chat-demo --print-config shows all of them".into()));
+            let flag = id.replace('_', "-");
+            let meant =
+                command.get_arguments().find(|arg| arg.get_long() == Some(&*flag) && is_limit(arg) == in_limits);
+            return Err(wrong(match meant {
+                Some(arg) if !NOT_KEPT.contains(&arg.get_id().as_str()) => {
+                    format!("there is no such setting; in a file it is called {}", arg.get_id())
+                }
+                _ => "there is no such setting; chat-demo --print-config shows all of them".into(),
+            }));
         };
         let values = plain(value).map_err(wrong)?;
         check(&arg, &values).map_err(wrong)?;
@@ -188,7 +226,7 @@ fn check(arg: &Arg, values: &[String]) -> Result<(), String> {
     let alone = Command::new("chat-demo").arg(value);
     let line = std::iter::once("chat-demo".to_owned()).chain(values.iter().map(|value| format!("--value={value}")));
     alone.try_get_matches_from(line).map(drop).map_err(|error| {
-        let text = error.to_string();
+        let text = if arg.is_hide_env_values_set() { without_value(error) } else { error }.to_string();
         let first = text.lines().next().unwrap_or_default();
         first.trim_start_matches("error: ").replace("'--value <VALUE>'", "it")
     })

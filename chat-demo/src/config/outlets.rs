@@ -50,6 +50,21 @@ pub struct Outlets {
     pub mail_from: Option<lettre::message::Mailbox>,
 }
 
+impl Outlets {
+    /// A setting that is of no use without another one, which is not set.
+    pub(super) fn alone(&self) -> Option<(&'static str, &'static str)> {
+        let pairs: &[(&'static str, bool, &'static str, bool)] = &[
+            #[cfg(feature = "webhooks")]
+            ("hook_urls", !self.hook_urls.is_empty(), "hook_secret", self.hook_secret.is_some()),
+            #[cfg(feature = "email")]
+            ("smtp_url", self.smtp_url.is_some(), "mail_from", self.mail_from.is_some()),
+            #[cfg(feature = "email")]
+            ("smtp_user", self.smtp_user.is_some(), "smtp_password", self.smtp_password.is_some()),
+        ];
+        pairs.iter().find(|(_, set, _, other)| *set && !other).map(|(setting, _, needed, _)| (*setting, *needed))
+    }
+}
+
 /// A URL of a mail server, without a password, which would be printed with the settings.
 #[cfg(feature = "email")]
 fn smtp_url(text: &str) -> Result<String, &'static str> {

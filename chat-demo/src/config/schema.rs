@@ -57,7 +57,8 @@ pub struct Config {
     pub origins: Vec<String>,
 
     /// Bearer token for POST /admin/kill/PATH, which kills a process as a crash would (services/rooms/CODE that of a room), and for
-    /// /admin/notifications, which lists what did not arrive and tries it again; without it there is none of these. Better given in the environment, where other users of the machine cannot read it
+    /// /admin/notifications, which lists what did not arrive and tries it again; without it there is none of these. 16
+    /// characters or more. Better given in the environment, where other users of the machine cannot read it
     #[arg(long, env = "CHAT_ADMIN_TOKEN", value_name = "SECRET", hide_env_values = true)]
     pub admin_token: Option<AdminToken>,
 
