@@ -26,6 +26,8 @@ const KEYS = {
   "//": "Begin a message with a slash",
 };
 
+const CODE = /^[2-9A-HJKMNP-Z]{8}$/i;
+
 /** What was written: a message (`body`, `kind`), a `command` with its `argument`, or a `problem`. */
 export function understand(text) {
   if (text.startsWith("//")) return { body: text.slice(1) };
@@ -37,6 +39,9 @@ export function understand(text) {
   }
   const [needs] = COMMANDS[command];
   if (needs && !argument) return { problem: `Write it as /${command} ${needs}` };
+  if (command === "join" && !argument.startsWith("#") && !CODE.test(argument.replace(/[\s‐–-]/g, ""))) {
+    return { problem: "That is not a room code: it has eight characters, digits 2 to 9 and letters without I, L and O." };
+  }
   return command === "me" ? { body: argument, kind: "action" } : { command, argument };
 }
 
@@ -49,7 +54,8 @@ export function showHelp(after) {
   const form = make("form", "", make("button", "quiet", "Close"));
   form.method = "dialog";
   const title = make("h2", "", "Commands and keys");
-  title.id = "help-title";
+  // It begins with what it says, not with the button at its end.
+  Object.assign(title, { id: "help-title", tabIndex: -1, autofocus: true });
   const dialog = make("dialog", "card", title, list, form);
   dialog.id = "help";
   dialog.setAttribute("aria-labelledby", title.id);

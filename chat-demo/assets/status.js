@@ -6,6 +6,7 @@ import { find } from "./messages.js";
 export function statusLine(reconnect) {
   const [line, now, news] = [find("#status"), find("#now"), find("#news")];
   let timer = 0;
+  line.dataset.state = "wait"; // without a script nothing is awaited
   now.addEventListener("click", reconnect);
   return {
     /** How the connection is; `seconds` until it is tried again. */

@@ -6,6 +6,9 @@ import { find, make } from "./messages.js";
 // What may be gone when it is tried again; 0 is a connection that broke.
 const PASSING = [0, 408, 429, 500, 502, 503, 504];
 
+// What the server leaves out of a name: it would move a cursor, hide text or turn its direction around.
+const STRIPPED = /[\p{Cc}\u2028\u2029\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\u00ad\u115f\u1160\u3164\uffa0\ufeff\ufff9-\ufffb]/gu;
+
 function button(text, action) {
   const node = make("button", "plain", text);
   node.type = "button";
@@ -18,14 +21,16 @@ export function uploads(form, log, say) {
   const limit = Number(field.dataset.limit);
 
   function send(file, id = newId()) {
-    if (file.size > limit) return say(`${file.name} is too large: a file can have ${Math.floor(limit / 1048576)} MB.`);
-    if (file.size === 0) return say(`${file.name} is empty.`);
+    const name = file.name.replace(STRIPPED, "");
+    if (file.size > limit) return say(`${name} is too large: a file can have ${Math.floor(limit / 1048576)} MB.`);
+    if (file.size === 0) return say(`${name} is empty.`);
     const request = new XMLHttpRequest();
     const bar = make("progress");
     bar.max = file.size;
     bar.value = 0;
-    bar.setAttribute("aria-label", `Sending ${file.name}`);
-    const line = make("p", "sending", make("span", "file-name", file.name), bar, button("Cancel", () => request.abort()));
+    bar.setAttribute("aria-label", `Sending ${name}`);
+    const title = make("bdi", "file-name", name);
+    const line = make("p", "sending", title, bar, button("Cancel", () => request.abort()));
     form.append(line);
     /** Takes the line away; whoever had the focus there goes on where files are chosen. */
     const leave = () => {
@@ -50,11 +55,11 @@ export function uploads(form, log, say) {
       if (loaded < total) bar.value = Math.min(loaded, file.size);
       else bar.removeAttribute("value"); // it is being looked at
     });
-    request.addEventListener("abort", () => end(`${file.name} was not sent.`));
-    request.addEventListener("error", () => fail(`${file.name} was not sent: the connection broke.`));
+    request.addEventListener("abort", () => end(`${name} was not sent.`));
+    request.addEventListener("error", () => fail(`${name} was not sent: the connection broke.`));
     request.addEventListener("load", () => {
-      if (request.status === 200) return end(`${file.name} is sent`);
-      const text = `${file.name}: ${request.response?.text ?? "It was refused."}`;
+      if (request.status === 200) return end(`${name} is sent`);
+      const text = `${name}: ${request.response?.text ?? "It was refused."}`;
       if (PASSING.includes(request.status)) fail(text);
       else end(text);
     });

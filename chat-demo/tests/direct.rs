@@ -153,7 +153,7 @@ async fn without_a_script_one_chooses_somebody_in_the_list_or_writes_their_name(
 
     let answer =
         ada.post(&format!("/rooms/{code}/messages"), &[("id", "ada-0001"), ("body", "/msg bob <b>hi</b>")]).await;
-    assert_eq!(answer.header("location"), Some(&*room), "{}", answer.body);
+    assert_eq!(answer.header("location"), Some(&*format!("{room}#latest")), "{}", answer.body);
     let home = bob.get("/").await.body;
     let item = home.split(&format!("data-code=\"{code_of_it}\"")).nth(1).expect("it is one of Bob's rooms");
     let item = item.split("</a>").next().unwrap();
@@ -163,6 +163,7 @@ async fn without_a_script_one_chooses_somebody_in_the_list_or_writes_their_name(
 
     let answer = ada.post(&format!("/rooms/{code}/messages"), &[("id", "ada-0002"), ("body", "/msg Cleo hi")]).await;
     assert_eq!((answer.status, answer.body.contains("Nobody in your rooms has this name")), (422, true));
+    assert!(answer.body.contains(">\n/msg Cleo hi</textarea>"), "what was written is kept: {}", answer.body);
     // With oneself.
     let answer =
         ada.post(&format!("/rooms/{code}/messages"), &[("id", "ada-0003"), ("body", "/msg Ada Lovelace milk")]).await;

@@ -152,6 +152,66 @@ async fn writing_without_a_script() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_without_a_script_is_still_in_the_field() {
+    let server = Server::start().await;
+    let (ada, code) = server.founder("Ada").await;
+    let long = format!("</textarea><script>&{}", "x".repeat(5000));
+    let answer = ada.post(&format!("/rooms/{code}/messages"), &[("id", "ada-0001"), ("body", &long)]).await;
+    assert_eq!(answer.status, 422);
+    let kept = format!(">\n&lt;/textarea&gt;&lt;script&gt;&amp;{}</textarea>", "x".repeat(5000));
+    assert!(answer.body.contains(&kept), "{}", answer.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_without_a_script() {
+    let server = Server::start().await;
+    let (ada, code) = server.founder("Ada").await;
+    let room = format!("/rooms/{code}");
+    let ids = std::cell::Cell::new(0);
+    let say = async |body: &str| {
+        ids.set(ids.get() + 1);
+        let id = format!("ada-{:04}", ids.get());
+        ada.post(&format!("{room}/messages"), &[("id", &*id), ("body", body)]).await
+    };
+    let latest = format!("{room}#latest");
+    for (written, next) in [
+        ("/me waves", &*latest),
+        ("//slash", &*latest),
+        ("/nick  Zed ", &*latest),
+        ("/search a&b c", &*format!("/search?q=a%26b%20c&room={code}")),
+        ("/join 2222 2222", "/rooms/22222222"),
+    ] {
+        let answer = say(written).await;
+        assert_eq!((answer.status, answer.header("location")), (303, Some(next)), "{written}: {}", answer.body);
+    }
+    let page = ada.get(&room).await.body;
+    assert_eq!(page.matches("class=\"bubble\"").count(), 2, "only what was said: {page}");
+    assert!(page.contains("<span class=\"act\">waves</span>") && page.contains(">/slash</p>"), "{page}");
+    assert!(page.contains("data-name=\"Zed\"") && page.contains("id=\"latest\""), "{page}");
+
+    for (written, why) in [
+        ("/wave all", "There is no command /wave: /help shows them"),
+        ("/msg", "Write it as /msg NAME …"),
+        ("/nick", "Write it as /nick NAME"),
+        ("/nick xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "at most 32 characters"),
+        ("/join nope", "A room code has 8 characters, this one has 4."),
+        ("/join #general", "This room is in no workspace"),
+    ] {
+        let answer = say(written).await;
+        assert_eq!((answer.status, answer.body.contains(why)), (422, true), "{written}: {}", answer.body);
+        assert!(answer.body.contains(&format!(">\n{written}</textarea>")), "{written} is kept: {}", answer.body);
+    }
+    for (written, told) in [("/help", "/nick NAME"), ("/who", "Nobody is here now")] {
+        let answer = say(written).await;
+        let told = answer.body.split("role=\"status\">").nth(1).is_some_and(|rest| rest.contains(told));
+        assert_eq!((answer.status, told), (200, true), "{written}: {}", answer.body);
+        assert!(!answer.body.contains(&format!("{written}</textarea>")));
+    }
+    assert_eq!(say("/leave").await.header("location"), Some("/"));
+    assert!(!ada.get("/").await.body.contains(&format!("data-code=\"{code}\"")), "no longer one of their rooms");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn history_in_pages() {
     let server = Server::start().await;
     let (ada, code) = server.founder("Ada").await;

@@ -14,9 +14,6 @@ use crate::domain::{AddressError, ClientId, Person, PersonId, RoomCode};
 use crate::store::SessionToken;
 use crate::telemetry;
 
-/// What a message begins with that is for one person.
-pub(super) const COMMAND: &str = "/msg ";
-
 #[derive(Deserialize)]
 pub(super) struct Chosen {
     person: PersonId,

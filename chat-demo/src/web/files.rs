@@ -10,15 +10,15 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tokio::fs::File;
 use tokio::time::timeout;
 use tokio_util::io::ReaderStream;
 
 use super::forms::{bad_form, is_program, malformed, visitor};
-use super::page::sentence;
-use super::rooms::{enter, view};
+use super::page::{Reply, sentence};
+use super::rooms::{enter, latest, view};
 use super::socket;
 use super::{Web, page, unavailable};
 use crate::domain::room::{Entry, PostError};
@@ -87,7 +87,7 @@ pub(super) async fn send(
     let scripted = is_program(&headers);
     let refusal = match sent {
         Ok(seq) if scripted => return Json(json!({ "seq": seq })).into_response(),
-        Ok(_) => return Redirect::to(&format!("/rooms/{code}")).into_response(),
+        Ok(_) => return latest(code),
         Err(refusal) => refusal,
     };
     let (status, label, problem) = refusal.told();
@@ -96,7 +96,8 @@ pub(super) async fn send(
         return (status, Json(socket::Refusal { reason: label.into(), text: sentence(&problem).into() }))
             .into_response();
     }
-    match view(&web, &entry, Some(&author), None, Some(&sentence(&problem))).await {
+    let reply = Reply::Refused { problem: &sentence(&problem), draft: "" };
+    match view(&web, &entry, Some(&author), None, Some(reply)).await {
         Ok(page) => (status, page).into_response(),
         Err(error) => unavailable(&error),
     }

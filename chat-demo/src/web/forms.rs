@@ -136,7 +136,8 @@ pub(super) async fn name_visitor(
     remember(web, headers, name).await.map_err(|error| unavailable(&error))
 }
 
-async fn remember(
+/// Goes by this name from now on.
+pub(super) async fn remember(
     web: &Web,
     headers: &HeaderMap,
     name: DisplayName,

@@ -7,6 +7,7 @@ mod admin;
 mod assets;
 mod bounds;
 mod bucket;
+mod commands;
 mod compress;
 mod cookie;
 mod direct;

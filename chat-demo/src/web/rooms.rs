@@ -7,12 +7,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::forms::{bad_form, malformed, visitor};
-use super::page::{RoomView, room, sentence, unknown_room};
+use super::commands::{HELP, Understood, in_query};
+use super::forms::{bad_form, malformed, remember, visitor};
+use super::page::{Reply, RoomView, room, sentence, unknown_room};
 use super::socket::{Past, Said};
 use super::{Web, direct, page, unavailable};
 use crate::domain::room::{EnterError, Entry, PostError, Telling};
-use crate::domain::{Body, ClientId, Kind, Person, RoomCode, RoomKind, Seq};
+use crate::domain::{Body, ClientId, DisplayName, Person, RoomCode, RoomKind, Seq};
 use crate::store::{Page, SessionToken, StoreError, Visit};
 use crate::telemetry;
 
@@ -128,35 +129,105 @@ pub(super) async fn post(
         Ok(entry) => entry,
         Err(refusal) => return refusal,
     };
-    let (status, problem) = match Body::parse(&form.body) {
-        Err(error) => {
-            telemetry::refused("body");
-            (StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
-        }
-        Ok(_) if web.bounds.say(author.id, code).is_err() => {
-            telemetry::refused("rate");
-            (StatusCode::TOO_MANY_REQUESTS, "this was not sent: you, or all in this room, are sending very fast".into())
-        }
-        Ok(body) if body.as_str().starts_with(direct::COMMAND) => {
-            let telling = Telling::Written(body.as_str()[direct::COMMAND.len()..].to_owned());
-            match direct::tell(&web, &author, id, telling).await {
-                Ok(room) => return Redirect::to(&format!("/rooms/{room}")).into_response(),
-                Err(refusal) => refusal,
-            }
-        }
-        Ok(body) => match web.rooms.post(code, author.clone(), id, Kind::Text, body).await {
-            Ok(_) => return Redirect::to(&format!("/rooms/{code}")).into_response(),
-            Err(PostError::Unknown) => return nowhere(code, Some(&author)),
-            Err(error) => {
-                telemetry::refused("unavailable");
-                (StatusCode::SERVICE_UNAVAILABLE, format!("this was not sent: {error}; please try again"))
-            }
-        },
+    let (status, answer) = match say(&web, &entry, &author, &headers, id, &form.body).await {
+        Ok(Outcome::Done(response)) => return response,
+        Ok(Outcome::Answer(answer)) => (StatusCode::OK, answer),
+        Err(refusal) => refusal,
     };
-    match view(&web, &entry, Some(&author), None, Some(&sentence(&problem))).await {
+    let reply = match status {
+        StatusCode::OK => Reply::Answer(&answer),
+        _ => Reply::Refused { problem: &answer, draft: &form.body },
+    };
+    match view(&web, &entry, Some(&author), None, Some(reply)).await {
         Ok(page) => (status, page).into_response(),
         Err(error) => unavailable(&error),
     }
+}
+
+/// What came of what was written without a script.
+enum Outcome {
+    Done(Response),
+    /// What was asked for, to be shown in the room.
+    Answer(String),
+}
+
+/// Says what was written, or does it; or why not.
+async fn say(
+    web: &Web,
+    entry: &Entry,
+    author: &Person,
+    headers: &HeaderMap,
+    id: ClientId,
+    text: &str,
+) -> Result<Outcome, (StatusCode, String)> {
+    let code = entry.code();
+    let refused = |status, label, problem| {
+        telemetry::refused(label);
+        (status, problem)
+    };
+    let wrong = |label, problem: &str| refused(StatusCode::UNPROCESSABLE_ENTITY, label, sentence(problem));
+    let failed = |error: StoreError| Ok(Outcome::Done(unavailable(&error)));
+    let go = |address: String| Ok(Outcome::Done(Redirect::to(&address).into_response()));
+    let body = Body::parse(text).map_err(|error| wrong("body", &error.to_string()))?;
+    if web.bounds.say(author.id, code).is_err() {
+        let problem = "This was not sent: you, or all in this room, are sending very fast.";
+        return Err(refused(StatusCode::TOO_MANY_REQUESTS, "rate", problem.into()));
+    }
+    let written = Understood::of(body.as_str())
+        .map_err(|problem| refused(StatusCode::UNPROCESSABLE_ENTITY, "command", problem))?;
+    match written {
+        Understood::Message(kind, text) => {
+            let body = Body::parse(text).map_err(|error| wrong("body", &error.to_string()))?;
+            match web.rooms.post(code, author.clone(), id, kind, body).await {
+                Ok(_) => Ok(Outcome::Done(latest(code))),
+                Err(PostError::Unknown) => Ok(Outcome::Done(nowhere(code, Some(author)))),
+                Err(error) => {
+                    let problem = format!("This was not sent: {error}; please try again.");
+                    Err(refused(StatusCode::SERVICE_UNAVAILABLE, "unavailable", problem))
+                }
+            }
+        }
+        Understood::Direct(text) => match direct::tell(web, author, id, Telling::Written(text.to_owned())).await {
+            Ok(room) => Ok(Outcome::Done(latest(room))),
+            Err((status, problem)) => Err((status, sentence(&problem))),
+        },
+        Understood::Nick(name) => {
+            let name = DisplayName::parse(name).map_err(|error| wrong("name", &error.to_string()))?;
+            match remember(web, headers, name).await {
+                Ok((cookie, _)) => Ok(Outcome::Done((cookie, latest(code)).into_response())),
+                Err(error) => failed(error),
+            }
+        }
+        Understood::Who => {
+            let members = web.rooms.members(entry).await;
+            let names: Vec<&str> = members.iter().map(|person| person.name.as_str()).collect();
+            Ok(Outcome::Answer(match names.len() {
+                0 => "Nobody is here now who would be told at once.".to_owned(),
+                all => format!("{all} here: {}", names.join(", ")),
+            }))
+        }
+        Understood::Search(words) => go(format!("/search?q={}&room={code}", in_query(words))),
+        Understood::Join(channel) if channel.starts_with('#') => match entry.kind() {
+            RoomKind::Channel(here) => {
+                go(format!("/workspaces/{}/channels?name={}", here.workspace, in_query(channel)))
+            }
+            _ => Err(wrong("command", "this room is in no workspace, so there are no channels to join")),
+        },
+        Understood::Join(wanted) => match wanted.parse::<RoomCode>() {
+            Ok(wanted) => go(format!("/rooms/{wanted}")),
+            Err(error) => Err(wrong("code", &error.to_string())),
+        },
+        Understood::Leave => match out_of(web, author, code).await {
+            Ok(next) => go(next),
+            Err(error) => failed(error),
+        },
+        Understood::Help => Ok(Outcome::Answer(HELP.to_owned())),
+    }
+}
+
+/// To the newest message of a room, which the page is scrolled to.
+pub(super) fn latest(code: RoomCode) -> Response {
+    Redirect::to(&format!("/rooms/{code}#latest")).into_response()
 }
 
 /// `POST /rooms/{code}/leave`: it is no longer one of the visitor's rooms. Whoever leaves a channel still belongs to its workspace.
@@ -166,20 +237,27 @@ pub(super) async fn leave(State(web): State<Web>, Path(code): Path<String>, head
         Err(error) => return malformed(error),
     };
     let left = async {
-        let Some(person) = visitor(&web, &headers).await? else { return Ok("/".to_owned()) };
-        web.visits.leave(person.id, code).await?;
-        Ok(match web.rooms.enter(code, Some(person.id)).await {
-            Ok(entry) => match entry.kind() {
-                RoomKind::Channel(channel) => format!("/workspaces/{}", channel.workspace),
-                _ => "/".to_owned(),
-            },
-            Err(_) => "/".to_owned(),
-        })
+        match visitor(&web, &headers).await? {
+            Some(person) => out_of(&web, &person, code).await,
+            None => Ok("/".to_owned()),
+        }
     };
     match left.await {
         Ok(next) => Redirect::to(&next).into_response(),
         Err(error) => unavailable(&error),
     }
+}
+
+/// Takes a room off somebody's list; where they go then.
+async fn out_of(web: &Web, person: &Person, code: RoomCode) -> Result<String, StoreError> {
+    web.visits.leave(person.id, code).await?;
+    Ok(match web.rooms.enter(code, Some(person.id)).await {
+        Ok(entry) => match entry.kind() {
+            RoomKind::Channel(channel) => format!("/workspaces/{}", channel.workspace),
+            _ => "/".to_owned(),
+        },
+        Err(_) => "/".to_owned(),
+    })
 }
 
 /// Whatever has no route.
@@ -193,7 +271,7 @@ pub(super) async fn view(
     entry: &Entry,
     viewer: Option<&Person>,
     before: Option<Seq>,
-    problem: Option<&str>,
+    reply: Option<Reply<'_>>,
 ) -> Result<Response, StoreError> {
     let code = entry.code();
     // Read first: a change that comes in between is told once more by the socket.
@@ -233,7 +311,7 @@ pub(super) async fn view(
         messages: &messages,
         revision,
         newest,
-        problem,
+        reply,
         next_id,
         file_limit: web.uploads.limit(),
     })

@@ -26,6 +26,8 @@ await step("a workspace, its invitation, and a channel that is not there", async
   await checked(bob, /Engines & Co/);
   await shown(ada, BASE, `${workspace}/channels?name=nowhere`, /no such channel/, 404);
   await ada.goto(`${BASE}${workspace}`);
+  const offline = ada.locator(".presence[data-status=offline] .dot").first();
+  assert.equal(await offline.evaluate((dot) => getComputedStyle(dot).visibility), "hidden", "no green dot");
   await ada.fill("#channel", "!?");
   await ada.click("text=Open");
   await ada.locator("[role=alert]").waitFor();

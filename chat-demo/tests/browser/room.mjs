@@ -161,6 +161,9 @@ await step("commands: what one does, a slash, help, who is here", async () => {
   assert.equal(await ada.inputValue("#body"), "/wave all", "the text is kept");
   await say(ada, "/nick");
   assert.equal(await ada.locator("#answer").textContent(), "Write it as /nick NAME");
+  await say(ada, "/join nope");
+  assert.match(await ada.locator("#answer").textContent(), /not a room code/);
+  assert.equal(await ada.inputValue("#body"), "/join nope", "nobody is thrown out of the room for it");
   await say(ada, "/who");
   assert.equal(await ada.locator("#answer").textContent(), "2 here: Ada, Bob");
   assert.ok(await ada.locator("#members").isVisible());
@@ -168,6 +171,7 @@ await step("commands: what one does, a slash, help, who is here", async () => {
 
   await say(ada, "/help");
   assert.match(await ada.locator("dialog").innerText(), /\/nick NAME/);
+  assert.equal(await ada.evaluate(() => document.activeElement.id), "help-title", "it is read from its beginning");
   await accessible(ada, "help");
   await ada.keyboard.press("Escape");
   await ada.waitForFunction(() => !document.querySelector("dialog"));
@@ -245,6 +249,11 @@ await step("without a script: read, and write", async () => {
   await page.click("text=Send");
   lines.push("Written without a script.");
   assert.deepEqual(await said(page), lines);
+  const log = await page.locator("#log").boundingBox();
+  const latest = await page.locator("#messages > .message").last().boundingBox();
+  assert.ok(latest.y >= log.y && latest.y + latest.height <= log.y + log.height, "what was just sent is seen");
+  assert.equal(await page.locator(".status .dot").isVisible(), false, "nothing is awaited");
+  assert.equal(await page.locator("#here").textContent(), "People");
   await shows(ada, lines);
   await page.context().close();
 });

@@ -18,6 +18,6 @@ pub(crate) use home::home;
 pub(crate) use notice::one_button;
 pub(crate) use notice::{malformed_code, notice, reserved_code, sentence, unknown_room};
 pub(crate) use notifications::{NoticesView, Settings, notification_settings, notifications};
-pub(crate) use room::{RoomView, room};
+pub(crate) use room::{Reply, RoomView, room};
 pub(crate) use search::{SearchView, search};
 pub(crate) use workspace::{Outcome, WorkspaceView, invitation, unknown_channel, workspace};

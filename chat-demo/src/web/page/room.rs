@@ -41,13 +41,22 @@ pub(crate) struct RoomView<'a> {
     pub(crate) revision: Revision,
     /// Whether `messages` ends with the last message there is.
     pub(crate) newest: bool,
-    /// What was refused, if something was.
-    pub(crate) problem: Option<&'a str>,
+    /// What came of what was sent without a script, if it was not said.
+    pub(crate) reply: Option<Reply<'a>>,
     /// What the next message written without a script is called, so that sending it twice is sending
     /// it once.
     pub(crate) next_id: ClientId,
     /// The most bytes that a file may have.
     pub(crate) file_limit: u64,
+}
+
+/// What is told to whoever sent something without a script.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reply<'a> {
+    /// What they asked for.
+    Answer(&'a str),
+    /// Why it was refused, and what was written: they go on with it.
+    Refused { problem: &'a str, draft: &'a str },
 }
 
 /// The page of a room.
@@ -147,7 +156,7 @@ fn people(view: &RoomView<'_>) -> Markup {
         details.people {
             summary {
                 span.dot aria-hidden="true" {}
-                span #here { (view.members.len()) " here" }
+                span #here { "People" }
             }
             div {
                 h2 { "In this room" }
@@ -228,6 +237,7 @@ fn log(view: &RoomView<'_>) -> Markup {
             }
         }
         ol #outbox.outbox aria-label="Messages on their way" {}
+        @if view.newest { span #latest {} }
         @if let (false, Some(last)) = (view.newest, view.messages.last()) {
             a.earlier #later href={ "/rooms/" (view.code) "?around=" (last.seq) "#m-" (last.seq) } { "Later messages" }
         }
@@ -320,11 +330,15 @@ fn hue(person: PersonId) -> String {
 
 fn below(view: &RoomView<'_>) -> Markup {
     html! {
-        @if let Some(problem) = view.problem { p.problem role="alert" { (problem) } }
+        @match view.reply {
+            Some(Reply::Answer(answer)) => { p.done role="status" { (answer) } }
+            Some(Reply::Refused { problem, .. }) => { p.problem role="alert" { (problem) } }
+            None => {}
+        }
         @if !view.newest {
         } @else if view.viewer.is_some() {
             button.jump #jump type="button" hidden {}
-            div.status #status data-state="wait" {
+            div.status #status {
                 span.dot aria-hidden="true" {}
                 span.typing #typing aria-live="off" {}
                 span #connection role="status" { noscript { "Without JavaScript, reload the page for new messages." } }
@@ -337,7 +351,10 @@ fn below(view: &RoomView<'_>) -> Markup {
                 input type="hidden" name="id" value=(view.next_id.as_str());
                 div.grow {
                     label.unseen for="body" { "Message" }
-                    textarea #body name="body" rows="1" placeholder="Write a message" required {}
+                    textarea #body name="body" rows="1" placeholder="Write a message" required {
+                        // The first line break in a field is never part of its text.
+                        @if let Some(Reply::Refused { draft, .. }) = view.reply { "\n" (draft) }
+                    }
                 }
                 button.quiet #cancel type="button" hidden { "Cancel" }
                 button #send { "Send" }
