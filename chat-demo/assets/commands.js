@@ -30,9 +30,11 @@ const CODE = /^[2-9A-HJKMNP-Z]{8}$/i;
 
 /** What was written: a message (`body`, `kind`), a `command` with its `argument`, or a `problem`. */
 export function understand(text) {
-  if (text.startsWith("//")) return { body: text.slice(1) };
-  if (!text.startsWith("/")) return { body: text };
-  const [, command, rest] = /^\/(\S*)([^]*)$/.exec(text);
+  // Blanks before it make nothing of it: what is for one person is not said aloud.
+  const line = text.trimStart();
+  if (line.startsWith("//")) return { body: line.slice(1) };
+  if (!line.startsWith("/")) return { body: text };
+  const [, command, rest] = /^\/(\S*)([^]*)$/.exec(line);
   const argument = rest.trim();
   if (!Object.hasOwn(COMMANDS, command)) {
     return { problem: `There is no command /${command.slice(0, 20)}: /help shows them, and // begins a message with a slash.` };

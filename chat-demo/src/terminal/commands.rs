@@ -62,8 +62,10 @@ pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
 
 /// What `text` means. A message that is to begin with a slash begins with two.
 pub(crate) fn understand(text: &str) -> Written {
-    let Some(rest) = text.strip_prefix('/').filter(|rest| !rest.starts_with('/')) else {
-        let body = if text.starts_with("//") { &text[1..] } else { text };
+    // Blanks before it make nothing of it: what is for one person is not said aloud.
+    let line = text.trim_start();
+    let Some(rest) = line.strip_prefix('/').filter(|rest| !rest.starts_with('/')) else {
+        let body = if line.starts_with("//") { &line[1..] } else { text };
         return Written::Message(Kind::Text, body.to_owned());
     };
     let (name, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
@@ -127,6 +129,7 @@ mod tests {
         let text = |body: &str| Written::Message(Kind::Text, body.into());
         assert_eq!(understand("hello /me"), text("hello /me"));
         assert_eq!(understand("//etc"), text("/etc"));
+        assert_eq!(understand(" \n/msg Bob hello"), Written::Direct("Bob hello".into()));
         assert_eq!(understand("/me  waves "), Written::Message(Kind::Action, "waves".into()));
         assert_eq!(understand("/nick Lady Ada"), Written::Nick("Lady Ada".into()));
         assert_eq!(understand("/join abcd-2345"), Written::Join("ABCD2345".parse().unwrap()));

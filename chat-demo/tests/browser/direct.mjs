@@ -45,7 +45,7 @@ await step("/msg to a name that nobody has is refused, and what was written is k
 });
 
 await step("/msg goes to the room between two, and the other is told in theirs", async () => {
-  await say(ada, "/msg bob Are you there?");
+  await say(ada, "  /msg bob Are you there?");
   await ada.waitForURL((url) => /rooms\/Z/.test(url.pathname));
   await connected(ada);
   between = codeOf(ada);
