@@ -11,7 +11,7 @@ use chat_demo::domain::{Body, ClientId, DisplayName, Kind, Person, PersonId, Roo
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use support::binary::Running;
 use support::socket::Socket;
-use support::{ADMIN_TOKEN, PATIENCE, Server, wide};
+use support::{ADMIN_TOKEN, PATIENCE, Server, Visitor, wide};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -183,6 +183,71 @@ async fn two_hundred_are_back_within_250_ms_when_their_room_is_killed() {
     assert!(acknowledged > KILLS * TALKERS, "{acknowledged} messages are no test");
     println!("{KILLS} kills under {acknowledged} messages: all {MEMBERS} were back after {slowest:?} at most");
     assert!(slowest < bound(Duration::from_millis(250), 40), "{slowest:?}");
+}
+
+/// Somebody pages through all that was said in a room, from the newest on: how long each page took, and how many messages there
+/// were.
+async fn page_through(who: &Visitor, code: &str) -> (Vec<Duration>, u64) {
+    let (mut took, mut count, mut place) = (Vec::new(), 0, String::new());
+    loop {
+        let asked = Instant::now();
+        let answer = who.get(&format!("/rooms/{code}/messages{place}")).await;
+        took.push(asked.elapsed());
+        let page: serde_json::Value = serde_json::from_str(&answer.body).expect("messages");
+        let messages = page["messages"].as_array().expect("a list");
+        let Some(oldest) = messages.first() else { break };
+        assert!(messages.len() <= 100, "{} messages are no page", messages.len());
+        count += messages.len() as u64;
+        place = format!("?before={}", oldest["seq"]);
+    }
+    took.sort_unstable();
+    (took, count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_a_long_history_takes_no_more_time_or_memory_than_one_of_a_short() {
+    const SHORT: u64 = 1_000;
+    const LONG: u64 = 20_000;
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let database = folder.path().join("chat.sqlite3");
+    let flags = ["--database", database.to_str().unwrap()];
+    let server = Server::with(wide(), &flags).await;
+    let (mut ada, short) = server.founder("Ada").await;
+    let long = server.app.rooms().create().await.expect("a room").to_string();
+    for (code, count) in [(&short, SHORT), (&long, LONG)] {
+        let code: RoomCode = code.parse().unwrap();
+        let talks = (0..50).map(|talk| {
+            let rooms = server.app.rooms().clone();
+            tokio::spawn(async move {
+                let author = Person { id: PersonId(1), name: DisplayName::parse("Ada").unwrap() };
+                for n in 0..count / 50 {
+                    let id = ClientId::parse(&format!("post-{talk:03}-{n:05}")).unwrap();
+                    let body = Body::parse("Somebody says something of a usual length here.").unwrap();
+                    rooms.post(code, author.clone(), id, Kind::Text, body).await.expect("it is stored");
+                }
+            })
+        });
+        for talk in talks.collect::<Vec<_>>() {
+            talk.await.expect("a talk to the end");
+        }
+    }
+    server.app.into_tree().stop().await;
+
+    // Another process, which has nothing of it in its memory.
+    let running = Running::with_database(&database);
+    ada.move_to(&running.address);
+    let (few, count) = page_through(&ada, &short).await;
+    assert_eq!(count, SHORT);
+    let before = running.memory().0;
+    let (many, count) = page_through(&ada, &long).await;
+    assert_eq!(count, LONG);
+    let after = running.memory().0;
+    let (short, long) = (few[few.len() / 2], many[many.len() / 2]);
+    let grown = after.saturating_sub(before) as f64 / 1e6;
+    println!("a page of {SHORT} messages took {short:?}, one of {LONG} {long:?} (medians), and {grown:.1} MB more");
+    assert!(long < 2 * short + bound(Duration::from_millis(1), 5), "{long:?} beside {short:?}");
+    // Less than all of it would be: what the database and an allocator keep.
+    assert!(grown < 6.0, "{grown} MB");
 }
 
 /// So many open rooms.
