@@ -113,3 +113,52 @@ impl Coordinator {
         *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = error;
     }
 }
+
+#[cfg(all(test, feature = "webhooks"))]
+mod tests {
+    use registry::ServiceRegistry;
+    use supervisor::{Strategy, Supervisor};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::config::Limits;
+    use crate::domain::UnixMillis;
+    use crate::domain::coordinator::Hook;
+    use crate::domain::notification::Couriers;
+    use crate::domain::presence::Presences;
+    use crate::domain::workspace::WorkspaceCode;
+    use crate::store::{Claim, Location, Place, Store, sqlite};
+
+    #[tokio::test(start_paused = true)]
+    async fn what_starts_while_the_store_is_away_is_kept_when_it_is_back_and_once() {
+        let namespace = ServiceRegistry::new().test_namespace();
+        let store = Store::new(namespace.clone());
+        let (presences, hooks) = (Presences::new(namespace.clone()), ["https://hook.example".to_owned()]);
+        let (couriers, limits) = (Couriers::default(), Limits::default());
+        let notifications = Notifications::new(namespace.clone(), store.clone(), presences, couriers, &hooks, limits);
+        let coordinator = Coordinator::new(&namespace, &notifications);
+        let tree = Supervisor::new(Strategy::OneForOne).child(coordinator.child_spec()).start().await.unwrap();
+
+        for _ in 0..3 {
+            let workspace = WorkspaceCode::random(&mut rand::rng());
+            Hooks::new(&namespace).tell(Hook::WorkspaceStarted { workspace });
+        }
+        let failing = || coordinator.failing.lock().unwrap().is_some();
+        let until = async |wanted: bool| {
+            let since = Instant::now();
+            while failing() != wanted {
+                assert!(since.elapsed() < Duration::from_secs(120), "it says nothing of it");
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        until(true).await;
+        let place = sqlite::Place::prepare(Location::Memory("coordinator-test".into())).unwrap();
+        let place = Place::Sqlite(place.without_thread());
+        tree.start_child(Store::child_spec(&namespace, place)).await.unwrap();
+        until(false).await;
+        let (owner, now) = ("test".to_owned(), UnixMillis::now());
+        let claim = Claim { owner, now, until: now, free: 10, most: 100, dead: 100 };
+        assert_eq!(store.claim(claim).await.unwrap().deliveries.len(), 3);
+        tree.stop().await;
+    }
+}

@@ -155,3 +155,16 @@ async fn a_beginning_that_is_given_up_leaves_its_place() {
     }
     fixture.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_scanner_that_says_nothing_is_waited_for_a_minute_and_nothing_is_published() {
+    let mut fixture = fixture(Limits::default()).await;
+    let mut upload = fixture.begin().await.unwrap();
+    upload.write(b"text").await.unwrap();
+    let begun = tokio::time::Instant::now();
+    assert_eq!(upload.finish().await.unwrap_err(), UploadError::NotScanned);
+    assert!((60..62).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    fixture.until(Stage::Refused("not_scanned")).await;
+    assert_eq!(fixture.load().await, Load::default());
+    fixture.stop().await;
+}
